@@ -1,0 +1,75 @@
+"""What a person looks at: playhead, selection, tool and colours. Not part of the document: no undo, no file."""
+
+from collections.abc import Iterable
+from typing import Any, Literal
+
+from app.document.changes import Callbacks
+
+Tool = Literal["select", "add"]
+ColourBy = Literal["confidence", "track", "source"]
+
+FIELDS: dict[str, Any] = {
+    "playhead": 0,
+    "selection": (),
+    "tool": "select",
+    "loop_range": None,
+    "loop": False,
+    "colour_by": "confidence",
+    "threshold": 0.5,
+    "trail_length": 30,
+    "show_trails": True,
+    "hide_others": False,
+}
+
+
+class ViewState:
+    """Observable values; `changed` is called with the name of the value that changed, only when it did change.
+
+    Attributes:
+        playhead: the shown frame.
+        selection: ids of the selected tracks, the primary one last.
+        tool: "select" or "add".
+        loop_range: (first, end) of the in and out points, end exclusive; None for the whole video.
+        loop: whether playing goes round.
+        colour_by: "confidence", "track" or "source".
+        threshold: points whose visibility times confidence is below are drawn as uncertain, 0..1.
+        trail_length: frames.
+        show_trails, hide_others: switches of the overlay.
+    """
+
+    playhead: int
+    selection: tuple[int, ...]
+    tool: Tool
+    loop_range: tuple[int, int] | None
+    loop: bool
+    colour_by: ColourBy
+    threshold: float
+    trail_length: int
+    show_trails: bool
+    hide_others: bool
+
+    def __init__(self) -> None:
+        self.changed: Callbacks[str] = Callbacks()
+        self.__dict__.update(FIELDS)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in FIELDS:
+            if getattr(self, name) == value:
+                return
+            super().__setattr__(name, value)
+            self.changed(name)
+        else:
+            super().__setattr__(name, value)
+
+    @property
+    def primary(self) -> int | None:
+        """The track that keys act on where only one can be meant."""
+        return self.selection[-1] if self.selection else None
+
+    def select(self, ids: Iterable[int], extend: bool = False) -> None:
+        """Select these tracks; `extend` keeps those already selected and toggles the ones that were."""
+        wanted = tuple(dict.fromkeys(int(i) for i in ids))
+        if extend:
+            kept = tuple(i for i in self.selection if i not in wanted)
+            wanted = kept + tuple(i for i in wanted if i not in self.selection)
+        self.selection = wanted
