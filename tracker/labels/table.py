@@ -134,7 +134,7 @@ class TrackTable:
 
     Cells live in time-major arrays with spare columns, so that a frame is one contiguous row and adding a track seldom
     copies. `xy`, `state`, … give (N, T[, 2]) views of them; `table.xy[:, t]` is a contiguous row. `revision` counts
-    every change, `track_revision` those of whole tracks and their properties: generations for what is derived from them.
+    every change, `track_revision` those of whole tracks: generations for what is derived from them.
     """
 
     def __init__(self, n_frames: int) -> None:
