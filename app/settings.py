@@ -1,0 +1,89 @@
+"""What the application remembers of a person's choices from one start to the next."""
+
+import os
+from pathlib import Path
+
+import platformdirs
+from PySide6.QtCore import QByteArray, QSettings
+
+MAX_RECENT = 10
+
+
+def config_path() -> Path:
+    """The settings file. It is plain INI, in the user's configuration folder."""
+    return Path(platformdirs.user_config_dir("trackwright", appauthor=False)) / "settings.ini"
+
+
+class Settings:
+    """Typed values over one INI file. A file that cannot be written costs the memory, not the session."""
+
+    def __init__(self) -> None:
+        self._store = QSettings(str(config_path()), QSettings.Format.IniFormat)
+
+    @property
+    def recent_files(self) -> list[Path]:
+        """Videos and projects opened lately, newest first, without those that are gone."""
+        value = self._store.value("recent_files", [])
+        names = [value] if isinstance(value, str) else list(value or [])  # type: ignore[call-overload]
+        return [Path(name) for name in names if Path(name).exists()]
+
+    def add_recent_file(self, path: Path) -> None:
+        """Put a file first in the list."""
+        path = path.resolve()
+        kept = [p for p in self.recent_files if p != path]
+        self._store.setValue("recent_files", [os.fspath(p) for p in [path, *kept][:MAX_RECENT]])
+
+    @property
+    def last_folder(self) -> str:
+        """Where the file dialogs open."""
+        return str(self._store.value("last_folder", str(Path.home())))
+
+    @last_folder.setter
+    def last_folder(self, folder: str) -> None:
+        self._store.setValue("last_folder", folder)
+
+    @property
+    def tracker(self) -> str:
+        """Name or checkpoint file of the tracker to run."""
+        return str(self._store.value("tracker", "lucas-kanade"))
+
+    @tracker.setter
+    def tracker(self, tracker: str) -> None:
+        self._store.setValue("tracker", tracker)
+
+    @property
+    def device(self) -> str:
+        """ "auto", "cpu" or "cuda"."""
+        return str(self._store.value("device", "auto"))
+
+    @device.setter
+    def device(self, device: str) -> None:
+        self._store.setValue("device", device)
+
+    @property
+    def theme(self) -> str:
+        """ "system", "light" or "dark"."""
+        return str(self._store.value("theme", "system"))
+
+    @theme.setter
+    def theme(self, theme: str) -> None:
+        self._store.setValue("theme", theme)
+
+    @property
+    def frame_cache_bytes(self) -> int:
+        """Bound of the cache of decoded frames."""
+        return int(str(self._store.value("frame_cache_bytes", 1 << 30)))
+
+    @property
+    def layout(self) -> tuple[QByteArray, QByteArray]:
+        """Geometry and state of the main window; empty at the first start."""
+        empty = QByteArray()
+        return (
+            QByteArray(self._store.value("geometry", empty)),  # type: ignore[arg-type]
+            QByteArray(self._store.value("state", empty)),  # type: ignore[arg-type]
+        )
+
+    @layout.setter
+    def layout(self, layout: tuple[QByteArray, QByteArray]) -> None:
+        self._store.setValue("geometry", layout[0])
+        self._store.setValue("state", layout[1])

@@ -1,0 +1,61 @@
+"""What all tests share: no screen, folders of their own, and no thread or timer left behind."""
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+os.environ.setdefault("QT_API", "pyside6")
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Caches, settings and unsaved projects of a test live in its own folder."""
+    for name in ("CACHE", "CONFIG", "DATA", "STATE"):
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / "home" / name.lower()))
+    monkeypatch.setenv("TRACKWRIGHT_CACHE", str(tmp_path / "home" / "cache"))
+    monkeypatch.setenv("TRACKWRIGHT_DATA_HOME", str(tmp_path / "home" / "data"))
+
+
+@pytest.fixture(autouse=True)
+def no_thread_left() -> Iterator[None]:
+    """Fails a test that leaves a thread behind, by its name."""
+    before = set(threading.enumerate())
+    yield
+    # A Qt thread that ran Python code stays listed as a dummy; whether it still runs is asked of the workers themselves.
+    left = [
+        thread
+        for thread in set(threading.enumerate()) - before
+        if thread.is_alive() and not isinstance(thread, threading._DummyThread)
+    ]
+    for thread in left:
+        thread.join(timeout=2)
+    left = [thread for thread in left if thread.is_alive()]
+    assert not left, f"threads left behind: {[thread.name for thread in left]}"
+
+
+@pytest.fixture(autouse=True)
+def no_qthread_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fails a test that leaves a QThread running."""
+    from PySide6.QtCore import QThread
+
+    started: list[QThread] = []
+    start = QThread.start
+
+    def remember(self: QThread, *args: object) -> None:
+        started.append(self)
+        start(self, *args)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(QThread, "start", remember)
+    yield
+    running = []
+    for thread in started:
+        try:
+            if thread.isRunning() and not thread.wait(2000):
+                running.append(type(thread).__name__)
+        except RuntimeError:  # its C++ half is gone, so it does not run
+            continue
+    assert not running, f"QThreads left running: {running}"
