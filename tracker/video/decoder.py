@@ -56,8 +56,10 @@ def picture_stream(container: InputContainer, path: Path) -> VideoStream:
     if container.format.name == "tty" or not streams:
         reason = "there is sound but no video in this file" if container.streams.audio else "there is no video in it"
         raise InputError(f"{path}: {reason}")
-    best = container.streams.best("video")
-    return next((stream for stream in streams if stream is best), streams[0])
+    # The choice players and the ffmpeg command make: what the file marks as its default, then the largest.
+    return max(
+        streams, key=lambda stream: (bool(stream.disposition & Disposition.default), stream.width * stream.height)
+    )
 
 
 class StreamDecoder:

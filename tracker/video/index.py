@@ -125,11 +125,14 @@ def _demux(path: Path) -> _Packets:
                     times.append(packet.pts)
         except (av.FFmpegError, OSError):
             failed = True
+        # AVI stores no presentation times: where pictures are reordered and the packets are not, the times are guesses.
+        reordered = bool(stream.codec_context.has_b_frames)
+        guessed = container.format.name == "avi" and reordered and times == sorted(times, key=lambda time: time or 0)
         known = np.array(sorted(time for time in times if time is not None), np.int64)
         return _Packets(
             pts=known,
             key_pts=np.array(sorted({key for key in keys if key is not None}), np.int64),
-            reliable=len(known) == len(times) and bool(np.all(np.diff(known) > 0)),
+            reliable=len(known) == len(times) and bool(np.all(np.diff(known) > 0)) and not guessed,
             cut_off=failed or corrupt or stream.frames > seen,
             time_base=stream.time_base or Fraction(1, 1000),
             rate=stream.average_rate or stream.guessed_rate,

@@ -3,6 +3,7 @@
 from typing import Literal, NamedTuple, cast
 
 import av
+import cv2
 import numpy as np
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
@@ -69,13 +70,22 @@ class PictureConverter:
     def __call__(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
         """(H, W, 3) RGB or (H, W, 4) BGRA uint8, C-contiguous and read-only; BGRA is opaque."""
         width, height = self._stored_size
-        converted = self._reformatter.reformat(frame, width, height, self._pixel_format)
-        pixels = np.ascontiguousarray(self._orientation.apply(_pixels_of(converted)))
-        if self._pixel_format == "bgra" and any(component.is_alpha for component in frame.format.components):
-            pixels = pixels.copy() if pixels.base is not None else pixels
-            pixels[:, :, 3] = 255
+        # swscale leaves the last columns of bgra unwritten when the width is no multiple of 8, and keeps transparency.
+        detour = self._pixel_format == "bgra" and (width % 8 != 0 or _has_alpha(frame))
+        # One thread: with several, swscale's bgra overruns rows into the next thread's part.
+        converted = self._reformatter.reformat(
+            frame, width, height, "rgb24" if detour else self._pixel_format, threads=1
+        )
+        pixels = _pixels_of(converted)
+        if detour:
+            pixels = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGRA).astype(np.uint8, copy=False)
+        pixels = np.ascontiguousarray(self._orientation.apply(pixels))
         pixels.flags.writeable = False
         return pixels
+
+
+def _has_alpha(frame: av.VideoFrame) -> bool:
+    return any(component.is_alpha for component in frame.format.components)
 
 
 def _pixels_of(frame: av.VideoFrame) -> NDArray[np.uint8]:

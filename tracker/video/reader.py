@@ -59,6 +59,7 @@ class VideoReader:
         self._at: int | None = -1
         self._newest: av.VideoFrame | None = None
         self._lost: set[int] = set()
+        self._closed = False
 
     def frame(self, index: int) -> NDArray[np.uint8]:
         """Exactly frame `index`: (H, W, 3) RGB or (H, W, 4) BGRA uint8, C-contiguous, read-only.
@@ -106,6 +107,8 @@ class VideoReader:
     def _decode(self, index: int) -> av.VideoFrame:
         if not 0 <= index < self.frame_count:
             raise IndexError(f"frame {index} is not in 0 … {self.frame_count - 1}")
+        if self._closed:
+            raise RuntimeError(f"the reader of {self.path} is closed")
         if self._newest is not None and self._at == index:
             return self._newest
         if index not in self._lost:
@@ -196,6 +199,7 @@ class VideoReader:
 
     def close(self) -> None:
         """Releases the file; the reader gives no more frames."""
+        self._closed = True
         self._newest = None
         self._decoder.close()
 
