@@ -2,6 +2,7 @@
 
 import random
 from fractions import Fraction
+from typing import Any
 
 import av
 import numpy as np
@@ -14,7 +15,7 @@ from tracker.files import InputError
 from tracker.video import VideoReader
 from tracker.video.picture import _ROTATIONS, Orientation
 
-CLIPS = {
+CLIPS: dict[str, tuple[str, dict[str, Any]]] = {
     "b_frames": ("clip.mp4", {}),
     "no_b_frames": ("clip.mp4", {"bframes": 0}),
     "gop_250": ("clip.mp4", {"gop": 250, "frames": 300, "width": 160, "height": 96}),
@@ -306,7 +307,7 @@ def test_codes_survive_reading_back():
 def test_a_damaged_stretch_is_reported_and_the_rest_is_right(tmp_path):
     path = make_clip(tmp_path / "clip.mp4", 60, gop=10, bframes=0, noise=10)
     with av.open(str(path)) as container:
-        packets = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
+        packets = [(packet.pos or 0, packet.size) for packet in container.demux(video=0) if packet.size]
     data = bytearray(path.read_bytes())
     for number in (30, 31, 32):  # a key frame and two that build on it
         at, size = packets[number]

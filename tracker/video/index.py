@@ -201,7 +201,7 @@ def _cache_entry(path: Path) -> Path | None:
 
 def _read_cached(entry: Path) -> VideoIndex | None:
     try:
-        with np.load(entry, allow_pickle=False) as stored:
+        with entry.open("rb") as handle, np.load(handle, allow_pickle=False) as stored:
             facts = json.loads(str(stored["facts"]))
             return VideoIndex(
                 pts=stored["pts"],

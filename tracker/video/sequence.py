@@ -106,10 +106,12 @@ def pictures_of_pattern(pattern: Path) -> NumberedPictures | None:
     if match is None or pattern.suffix.lower() not in PICTURE_SUFFIXES:
         return None
     name = SequenceName(match["before"], match["after"])
-    width = int(match["digits"]) if match["digits"] else len(match["place"].replace("%d", "#"))
-    number = re.compile(f"{re.escape(name.before)}(\\d{{{width},}}){re.escape(name.after)}")
+    width = int(match["digits"] or match["place"].count("#"))
+    # Padded to a width, a number that is longer has no leading zero; a single # or %d stands for any number.
+    digits = rf"\d{{{width}}}|[1-9]\d{{{width},}}" if width > 1 else r"\d+"
+    number = re.compile(f"{re.escape(name.before)}({digits}){re.escape(name.after)}")
     found = ((number.fullmatch(path.name), path) for path in _list(pattern.parent))
-    numbered = [(int(hit[1]), path) for hit, path in found if hit and (len(hit[1]) == width or hit[1][0] != "0")]
+    numbered = [(int(hit[1]), path) for hit, path in found if hit]
     if not numbered:
         raise InputError(f"{pattern}: no picture has a name like this")
     return NumberedPictures(name, _by_number(numbered))
