@@ -1,0 +1,155 @@
+"""Pictures of lanes, drawn with whole arrays: no loop over frames, tracks or anchors.
+
+Colour is never the only sign: a visible stretch is a bar whose height falls with the confidence, an occluded one is
+hatched, an out-of-view one is ruled with thin lines, an unlabelled one is a gap, an approved one is underlined, and
+anchors are diamonds.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtGui import QColor, QImage, QPalette, QPixmap
+
+from app.panels.timeline.summary import (
+    ANCHOR,
+    APPROVED,
+    LABELLED,
+    OCCLUDED,
+    OUT_OF_VIEW,
+    STATES,
+    SURE,
+    UNAPPROVED,
+    UNLABELLED,
+    VISIBLE,
+    Summary,
+)
+from app.theme import confidence_ramp
+
+RAMP_LEVELS = 64
+RAMP_ALPHA = 215  # a wall of bars in full colour would outshine the picture
+LEAST_HEIGHT = 0.35  # of a bar at no confidence at all
+
+# Entries of the colour table of a picture; the confidence ramp follows at RAMP.
+CLEAR, HATCH, RULED, EDGE, UNDERLINE, DIAMOND, DIAMOND_EDGE = range(7)
+RAMP = 16
+
+
+@dataclass(frozen=True)
+class LaneGeometry:
+    """Heights within one lane, in device pixels."""
+
+    ratio: float  # device pixels per logical pixel
+    lane: int
+    bar_top: int
+    bar: int
+    line: int  # thickness of lines and hatches
+    diamond: int  # half a diagonal
+
+    @classmethod
+    def make(cls, lane_height: int, ratio: float) -> "LaneGeometry":
+        """For a lane of this many logical pixels."""
+        line = max(1, round(ratio))
+        return cls(ratio, round(lane_height * ratio), 4 * line, round(lane_height * ratio) - 10 * line, line, 5 * line)
+
+
+def colour_table(palette: QPalette) -> list[int]:
+    """The colours that `lane_indices` refers to, as Qt's ARGB numbers."""
+    text, base = palette.color(QPalette.ColorRole.Text), palette.color(QPalette.ColorRole.Base)
+    accent = palette.color(QPalette.ColorRole.Accent)
+    table = [QColor(0, 0, 0, 0)] * (RAMP + RAMP_LEVELS)
+    table[HATCH], table[RULED], table[EDGE] = (_faded(text, alpha) for alpha in (150, 95, 190))
+    table[UNDERLINE], table[DIAMOND], table[DIAMOND_EDGE] = accent, text, base
+    table[RAMP:] = [_faded(QColor(*rgb), RAMP_ALPHA) for rgb in confidence_ramp(RAMP_LEVELS).tolist()]
+    return [colour.rgba() for colour in table]
+
+
+def lane_pixmap(indices: NDArray[np.uint8], colours: list[int], ratio: float) -> QPixmap:
+    """The picture of (height, width) indices."""
+    height, width = indices.shape
+    data = np.ascontiguousarray(indices)
+    image = QImage(data.data, width, height, width, QImage.Format.Format_Indexed8)
+    image.setColorTable(colours)
+    pixmap = QPixmap.fromImage(image)
+    pixmap.setDevicePixelRatio(ratio)
+    return pixmap
+
+
+def lane_indices(columns: Summary, geometry: LaneGeometry, x0: int, margin: int) -> NDArray[np.uint8]:
+    """Colour indices of K lanes below each other, (K * lane, W) uint8.
+
+    Args:
+        columns: W + 2 * margin pixel columns; the margin lets marks reach in from outside the picture.
+        geometry: of one lane.
+        x0: place of the first drawn pixel on the time axis, to which patterns are pinned.
+    """
+    bits, confidence = columns.bits.T, columns.confidence.T
+    inner = slice(margin, bits.shape[1] - margin)
+    lanes = np.zeros((len(bits), geometry.lane, bits.shape[1] - 2 * margin), np.uint8)
+    bar = slice(geometry.bar_top, geometry.bar_top + geometry.bar)
+    lanes[:, bar] = _bars(bits[:, inner], confidence[:, inner], geometry, x0)
+    _draw_ends(lanes[:, bar], bits, inner)
+    under = geometry.bar_top + geometry.bar + geometry.line
+    approved = (bits[:, inner] & (APPROVED | UNAPPROVED)) == APPROVED
+    lanes[:, under : under + 2 * geometry.line] = np.where(approved, UNDERLINE, CLEAR).astype(np.uint8)[:, None]
+    _draw_diamonds(lanes, (bits & ANCHOR) != 0, geometry, margin)
+    return lanes.reshape(-1, lanes.shape[2])
+
+
+def _bars(bits: NDArray[np.uint8], confidence: NDArray[np.uint8], geometry: LaneGeometry, x0: int) -> NDArray[Any]:
+    """(K, bar, W) uint8: the states; a column with several of them is divided into bands."""
+    line, height = geometry.line, geometry.bar
+    rows, x = np.arange(height)[:, None], np.arange(x0, x0 + bits.shape[1])[None]
+    band = _bands(height)[bits & STATES].transpose(0, 2, 1)
+    tall = height * (LEAST_HEIGHT + (1 - LEAST_HEIGHT) / SURE * confidence)
+    ramp = (RAMP + confidence // (256 // RAMP_LEVELS)).astype(np.uint8)
+    filled = (band == VISIBLE) & (rows[None] >= height - np.round(tall)[:, None])
+    hatch = np.where((x + rows) % (5 * line) < 2 * line, HATCH, CLEAR).astype(np.uint8)
+    ruled = np.where(rows % (4 * line) < line, RULED, CLEAR).astype(np.uint8) + np.zeros_like(x, np.uint8)
+    picture = np.where(filled, ramp[:, None], np.uint8(CLEAR))
+    picture = np.where(band == OCCLUDED, hatch[None], picture)
+    return np.where(band == OUT_OF_VIEW, ruled[None], picture)
+
+
+@cache
+def _bands(height: int) -> NDArray[np.uint8]:
+    """(16, height) uint8: for each set of states, which state each row of a bar shows, from the top."""
+    table = np.zeros((STATES + 1, height), np.uint8)
+    for mask in range(1, STATES + 1):
+        present = [state for state in (UNLABELLED, OUT_OF_VIEW, OCCLUDED, VISIBLE) if mask & state]
+        table[mask] = np.array(present)[np.arange(height) * len(present) // height]
+    return table
+
+
+def _draw_ends(bars: NDArray[np.uint8], bits: NDArray[np.uint8], inner: slice) -> None:
+    """Close each tracked stretch with an upright line at both ends."""
+    labelled = (bits & LABELLED) != 0
+    before, after = np.roll(labelled, 1, axis=1), np.roll(labelled, -1, axis=1)
+    ends = (labelled & ~(before & after))[:, inner]
+    np.copyto(bars, np.uint8(EDGE), where=ends[:, None])
+
+
+def _draw_diamonds(lanes: NDArray[np.uint8], anchors: NDArray[np.bool_], geometry: LaneGeometry, margin: int) -> None:
+    """Stamp a diamond around each anchor column, with an outline that holds it apart from the bar."""
+    if not anchors.any():
+        return
+    middle = geometry.bar_top + geometry.bar // 2
+    for half, index in ((geometry.diamond + geometry.line, DIAMOND_EDGE), (geometry.diamond, DIAMOND)):
+        for row in range(-half, half + 1):
+            where = _widened(anchors, half - abs(row))[:, margin : margin + lanes.shape[2]]
+            np.copyto(lanes[:, middle + row], np.uint8(index), where=where)
+
+
+def _widened(columns: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
+    """True wherever a true column stands at most `reach` columns away."""
+    padded = np.pad(columns, ((0, 0), (reach + 1, reach)))
+    total = np.cumsum(padded, axis=1, dtype=np.int32)
+    return total[:, 2 * reach + 1 :] > total[:, : -2 * reach - 1]
+
+
+def _faded(colour: QColor, alpha: int) -> QColor:
+    faded = QColor(colour)
+    faded.setAlpha(alpha)
+    return faded

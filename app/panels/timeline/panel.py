@@ -1,0 +1,364 @@
+"""The timeline panel: puts ruler, names and lanes together, and turns mouse and keys into playhead and selection."""
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QEvent, QPoint, Qt
+from PySide6.QtGui import QHelpEvent, QKeyEvent, QMouseEvent, QResizeEvent, QWheelEvent
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QScrollBar, QToolButton, QToolTip, QWidget
+
+from app.document.changes import Change
+from app.document.project import Document
+from app.document.view_state import ViewState
+from app.panels.subscriptions import Subscriptions
+from app.panels.timeline.lanes import Lanes
+from app.panels.timeline.names import LaneNames
+from app.panels.timeline.ruler import Ruler
+from app.panels.timeline.state import LANE_HEIGHT, TimelineState
+from app.panels.timeline.tooltip import cell_text
+from app.theme import SPACE_S, icon
+
+ZOOM_STEP = 1.25  # per notch of the wheel
+NOTCH = 120  # what Qt reports for one
+KEEP_AWAY = 0.1  # of the width: how far from the edge a playhead lands that had left the view
+
+
+class TimelinePanel(QWidget):
+    """Lanes of all tracks. Setting the playhead or the selection of `view` is all that it does."""
+
+    def __init__(self, document: Document | None, view: ViewState, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._view = view
+        self._state = TimelineState(view)
+        self._fitted = True
+        self._scrubbing = False
+        self._shown_playhead = 0
+        self._grip: tuple[QPoint, int, int] | None = None
+        self._subscriptions = Subscriptions(self)
+        self.ruler, self.lanes = Ruler(self._state, self), Lanes(self._state, self)
+        self.names = LaneNames(self._state, self)
+            Ruler(self._state, self),
+            Lanes(self._state, self),
+            LaneNames(self._state, self),
+        )
+        self.time_bar = QScrollBar(Qt.Orientation.Horizontal, self)
+        self.lane_bar = QScrollBar(Qt.Orientation.Vertical, self)
+        self._buttons: list[tuple[QToolButton, str]] = []
+        self._lay_out()
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAccessibleName(self.tr("Timeline"))
+        self.setMinimumHeight(self.ruler.height() + 2 * LANE_HEIGHT)
+        self.time_bar.valueChanged.connect(self._scroll_time)
+        self.lane_bar.valueChanged.connect(self._scroll_lanes)
+        self.set_document(document)
+
+    def set_document(self, document: Document | None) -> None:
+        """Show another document, or nothing."""
+        self.release()
+        self._state.document, self._state.cached, self._state.top = document, (), 0
+        self._state.scale.frame_count = max(1, self._state.table.n_frames)
+        self.lanes.tiles.clear()
+        if document is not None:
+            self._subscriptions.add(document.changed, self._document_changed)
+        self._subscriptions.add(self._view.changed, self._view_changed)
+        self.fit()
+        self._describe()
+
+    def release(self) -> None:
+        """Stop listening to document and view."""
+        self._subscriptions.release()
+
+    def set_cached_ranges(self, ranges: Sequence[tuple[int, int]]) -> None:
+        """Show which frames are in memory, as (start, end) with the end exclusive."""
+        if list(ranges) != list(self._state.cached):
+            self._state.cached = tuple(ranges)
+            self.ruler.update()
+
+    def fit(self) -> None:
+        """Show the whole video."""
+        self._fitted = True
+        self._state.scale.fit()
+        self._scale_changed()
+
+    def zoom(self, factor: float, x: float | None = None) -> None:
+        """Zoom the time; what stands at pixel `x` of the lanes (default: the playhead, or the middle) stays there."""
+        scale = self._state.scale
+        if x is None:
+            at = scale.centre_of(self._view.playhead)
+            x = at if 0 <= at <= scale.width else scale.width / 2
+        scale.zoom_to(scale.pixels_per_frame * factor, x)
+        self._fitted = scale.pixels_per_frame <= scale.fitting
+        self._scale_changed()
+
+    def frame_at(self, x: float) -> int:
+        """The frame at a pixel of ruler and lanes."""
+        return self._state.scale.frame_at(x)
+
+    def x_of(self, frame: int) -> float:
+        """The middle of a frame, in pixels of ruler and lanes."""
+        return self._state.scale.centre_of(frame)
+
+    # -- what has changed
+
+    def _document_changed(self, change: Change) -> None:
+        if change.kind == "cells":
+            self.lanes.update_cells(change.ids, change.start, change.end)
+        elif change.kind in ("tracks", "all"):
+            frame_count = max(1, self._state.table.n_frames)
+            self.lanes.tiles.invalidate(change.ids if change.kind == "tracks" else None, 0, frame_count)
+            if frame_count != self._state.scale.frame_count:
+                self._state.scale.frame_count = frame_count
+                self.fit()
+            self._update_bars()
+            self.names.update()
+            self.lanes.update()
+
+    def _view_changed(self, name: str) -> None:
+        if name == "playhead":
+            self._playhead_moved()
+        elif name == "selection":
+            self._show_selected()
+            self.names.update()
+            self.lanes.update()
+            self._describe()
+        elif name == "loop_range":
+            self.ruler.update()
+            self.lanes.update()
+
+    def _playhead_moved(self) -> None:
+        old, new = self._shown_playhead, self._view.playhead
+        self._shown_playhead = new
+        x, width = self._state.scale.centre_of(new), self._state.scale.width
+        if 0 <= x < width or self._scrubbing:
+            for frame in (old, new):
+                self.ruler.update_playhead(frame)
+                self.lanes.update_playhead(frame)
+            return
+        ahead = KEEP_AWAY if new > old else 1 - KEEP_AWAY
+        self._state.scale.scroll_to(round(x + self._state.scale.offset - ahead * width))
+        self._scale_changed()
+
+    def _show_selected(self) -> None:
+        """Scroll to the track that was selected last."""
+        primary = self._view.primary
+        if primary is None or primary not in self._state.table:
+            return
+        top = int(self._state.table.columns([primary])[0]) * LANE_HEIGHT
+        if top < self._state.top:
+            self.lane_bar.setValue(top)
+        elif top + LANE_HEIGHT > self._state.top + self.lanes.height():
+            self.lane_bar.setValue(top + LANE_HEIGHT - self.lanes.height())
+
+    def _describe(self) -> None:
+        """Tell screen readers which track is meant."""
+        primary = self._view.primary
+        known = primary is not None and primary in self._state.table
+        self.setAccessibleDescription(self._state.table.track(primary).name if primary is not None and known else "")
+
+    # -- sizes and scrolling
+
+    def _lay_out(self) -> None:
+        corner = QWidget(self)
+        corner.setFixedWidth(self.names.width())
+        row = QHBoxLayout(corner)
+        row.setContentsMargins(SPACE_S, 0, SPACE_S, 0)
+        row.setSpacing(0)
+        for name, text, act in (
+            ("mdi6.magnify-minus-outline", self.tr("Zoom out (−)"), lambda: self.zoom(1 / ZOOM_STEP**2)),
+            ("mdi6.arrow-expand-horizontal", self.tr("Show the whole video (0)"), self.fit),
+            ("mdi6.magnify-plus-outline", self.tr("Zoom in (+)"), lambda: self.zoom(ZOOM_STEP**2)),
+        ):
+            button = QToolButton(corner)
+            button.setAutoRaise(True)
+            button.setToolTip(text)
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+            button.setAccessibleName(text)
+            button.setFixedSize(28, 28)
+            button.clicked.connect(act)
+            row.addWidget(button)
+            self._buttons.append((button, name))
+        row.addStretch()
+        self._grid = grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setSpacing(0)
+        grid.setColumnStretch(1, 1)
+        grid.addWidget(corner, 0, 0)
+        grid.addWidget(self.ruler, 0, 1)
+        grid.addWidget(self.names, 1, 0)
+        grid.addWidget(self.lanes, 1, 1)
+        grid.addWidget(self.lane_bar, 1, 2)
+        grid.addWidget(self.time_bar, 2, 1)
+        self.time_bar.setAccessibleName(self.tr("Shown part of the time"))
+        self.lane_bar.setAccessibleName(self.tr("Shown tracks"))
+        self._refresh_icons()
+
+    def _refresh_icons(self) -> None:
+        for button, name in self._buttons:
+            button.setIcon(icon(name, self.palette()))
+
+    def _scale_changed(self) -> None:
+        self._update_bars()
+        self.ruler.update()
+        self.lanes.update()
+
+    def _update_bars(self) -> None:
+        scale, hidden = self._state.scale, self._state.table.n_tracks * LANE_HEIGHT - self.lanes.height()
+        for bar, last, page, value in (
+            (self.time_bar, scale.max_offset, scale.width, scale.offset),
+            (self.lane_bar, max(0, hidden), self.lanes.height(), self._state.top),
+        ):
+            bar.setPageStep(page)
+            bar.setSingleStep(LANE_HEIGHT)
+            bar.setRange(0, last)
+            bar.setValue(value)
+
+    def _scroll_time(self, offset: int) -> None:
+        if offset != self._state.scale.offset:
+            self._state.scale.scroll_to(offset)
+            self.ruler.update()
+            self.lanes.update()
+
+    def _scroll_lanes(self, top: int) -> None:
+        self._state.top = top
+        self.names.update()
+        self.lanes.update()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Keep the zoom, or keep the whole video in view."""
+        super().resizeEvent(event)
+        self._fit_width()
+
+    def event(self, event: QEvent) -> bool:
+        """Tool tips over cells; and the first layout, when the lanes get their size."""
+        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
+            return self._show_tip(event)
+        handled = super().event(event)
+        if event.type() == QEvent.Type.LayoutRequest:
+            self._fit_width()
+        return handled
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Draw in the colours of another palette."""
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.DevicePixelRatioChange):
+            self.lanes.refresh_look()
+            self.names.refresh_icons()
+            self._refresh_icons()
+
+    def _fit_width(self) -> None:
+        self._grid.activate()
+        scale = self._state.scale
+        scale.width = max(1, self.lanes.width())
+        if self._fitted or scale.pixels_per_frame < scale.fitting:
+            scale.fit()
+        scale.scroll_to(scale.offset)
+        self._scale_changed()
+
+    # -- mouse and keys; the parts leave their mouse events to the panel
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Left selects and moves the playhead, middle drags the view."""
+        place = self._place(event)
+        if event.button() == Qt.MouseButton.MiddleButton:
+            self._grip = (event.position().toPoint(), self._state.scale.offset, self._state.top)
+            return
+        if event.button() != Qt.MouseButton.LeftButton or place is None:
+            super().mousePressEvent(event)
+            return
+        part, point = place
+        lane = None if part is self.ruler else self._state.lane_at(point.y())
+        plain = event.modifiers() == Qt.KeyboardModifier.NoModifier
+        if lane is not None:
+            self._select(lane, event.modifiers())
+        if part is not self.names and (plain or part is self.ruler) and self._state.document is not None:
+            self._scrubbing = True
+            self._view.playhead = self.frame_at(point.x())
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Drag the playhead or the view."""
+        if self._grip is not None:
+            start, offset, top = self._grip
+            moved = event.position().toPoint() - start
+            self.time_bar.setValue(offset - moved.x())
+            self.lane_bar.setValue(top - moved.y())
+        elif self._scrubbing:
+            self._view.playhead = self.frame_at(event.position().x() - self.lanes.x())
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """The drag is over."""
+        if event.button() == Qt.MouseButton.MiddleButton:
+            self._grip = None
+        elif event.button() == Qt.MouseButton.LeftButton:
+            self._scrubbing = False
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Ctrl zooms the time at the pointer, Shift scrolls it, the bare wheel scrolls the lanes."""
+        angle = event.angleDelta()
+        if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            self.zoom(ZOOM_STEP ** (angle.y() / NOTCH), event.position().x() - self.lanes.x())
+        elif event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+            self._scroll_by(self.time_bar, angle.y() or angle.x())
+        else:
+            self._scroll_by(self.lane_bar, angle.y())
+            self._scroll_by(self.time_bar, angle.x())
+        event.accept()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Up and down go through the tracks, + - 0 zoom the time, page keys scroll the lanes."""
+        key, shift = event.key(), bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+        if key in (Qt.Key.Key_Up, Qt.Key.Key_Down):
+            self._select_next(1 if key == Qt.Key.Key_Down else -1, shift)
+        elif key in (Qt.Key.Key_Left, Qt.Key.Key_Right) and self._state.document is not None:
+            wanted = self._view.playhead + (1 if key == Qt.Key.Key_Right else -1) * (10 if shift else 1)
+            self._view.playhead = max(0, min(self._state.scale.frame_count - 1, wanted))
+        elif key in (Qt.Key.Key_Plus, Qt.Key.Key_Equal, Qt.Key.Key_Minus):
+            self.zoom(1 / ZOOM_STEP if key == Qt.Key.Key_Minus else ZOOM_STEP)
+        elif key == Qt.Key.Key_0:
+            self.fit()
+        elif key in (Qt.Key.Key_PageUp, Qt.Key.Key_PageDown):
+            step = self.lane_bar.pageStep()
+            self.lane_bar.setValue(self.lane_bar.value() + (step if key == Qt.Key.Key_PageDown else -step))
+        else:
+            super().keyPressEvent(event)
+
+    def _select(self, lane: int, modifiers: Qt.KeyboardModifier) -> None:
+        tracks, primary = self._state.table.tracks, self._view.primary
+        if modifiers & Qt.KeyboardModifier.ShiftModifier and primary is not None and primary in self._state.table:
+            start = int(self._state.table.columns([primary])[0])
+            step = 1 if lane >= start else -1
+            new = [tracks[k].id for k in range(start, lane + step, step)]
+            self._view.select([i for i in self._view.selection if i not in new] + new)
+        else:
+            self._view.select([tracks[lane].id], extend=bool(modifiers & Qt.KeyboardModifier.ControlModifier))
+
+    def _select_next(self, step: int, extend: bool) -> None:
+        tracks, primary = self._state.table.tracks, self._view.primary
+        if not tracks:
+            return
+        known = primary is not None and primary in self._state.table
+        lane = int(self._state.table.columns([primary])[0]) + step if known and primary is not None else 0
+        wanted = tracks[max(0, min(len(tracks) - 1, lane))].id
+        if extend:
+            self._view.select([*(i for i in self._view.selection if i != wanted), wanted])
+        else:
+            self._view.select([wanted])
+
+    def _place(self, event: QMouseEvent) -> tuple[QWidget, QPoint] | None:
+        """Which part is under the pointer, and where in it."""
+        point = event.position().toPoint()
+        for part in (self.ruler, self.lanes, self.names):
+            if part.geometry().contains(point):
+                return part, point - part.pos()
+        return None
+
+    def _scroll_by(self, bar: QScrollBar, angle: int) -> None:
+        bar.setValue(bar.value() - round(angle / NOTCH * 3 * LANE_HEIGHT))
+
+    def _show_tip(self, event: QHelpEvent) -> bool:
+        point = event.pos() - self.lanes.pos()
+        lane = self._state.lane_at(point.y()) if self.lanes.rect().contains(point) else None
+        over_ruler = self.ruler.geometry().contains(event.pos())
+        if self._state.document is None or (lane is None and not over_ruler):
+            QToolTip.hideText()
+        else:
+            QToolTip.showText(event.globalPos(), cell_text(self._state.document, lane, self.frame_at(point.x())), self)
+        return True

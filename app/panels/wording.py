@@ -1,0 +1,55 @@
+"""Words and numbers that several panels show."""
+
+from fractions import Fraction
+
+from PySide6.QtCore import QCoreApplication, QLocale
+
+from tracker.labels.table import Source, State
+
+
+def state_text(state: int) -> str:
+    """The name of a state."""
+    return {
+        State.UNLABELLED: QCoreApplication.translate("State", "Unlabelled"),
+        State.VISIBLE: QCoreApplication.translate("State", "Visible"),
+        State.OCCLUDED: QCoreApplication.translate("State", "Occluded"),
+        State.OUT_OF_VIEW: QCoreApplication.translate("State", "Out of view"),
+    }[State(state)]
+
+
+def source_text(source: int) -> str:
+    """Who wrote a cell; empty for nobody."""
+    return {
+        Source.NONE: "",
+        Source.ANCHOR: QCoreApplication.translate("Source", "anchor"),
+        Source.MODEL: QCoreApplication.translate("Source", "tracked"),
+        Source.BRIDGE: QCoreApplication.translate("Source", "bridge"),
+        Source.INTERPOLATED: QCoreApplication.translate("Source", "interpolated"),
+        Source.IMPORTED: QCoreApplication.translate("Source", "imported"),
+    }[Source(source)]
+
+
+def number(value: float, decimals: int = 0) -> str:
+    """A number as people here write it."""
+    return QLocale().toString(float(value), "f", decimals)
+
+
+def timecode(frame: int, fps: Fraction | None) -> str:
+    """hours:minutes:seconds:frames, counted at the average rate without dropping numbers; empty without a rate."""
+    if not fps:
+        return ""
+    per_second = max(1, round(fps))
+    seconds, rest = divmod(frame, per_second)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:02d}:{minutes:02d}:{seconds:02d}:{rest:02d}"
+
+
+def duration(seconds: float) -> str:
+    """A waiting time: 12 s, 3 min 05 s, 2 h 10 min."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return QCoreApplication.translate("Duration", "{0} s").format(whole)
+    if whole < 3600:
+        return QCoreApplication.translate("Duration", "{0} min {1:02d} s").format(whole // 60, whole % 60)
+    return QCoreApplication.translate("Duration", "{0} h {1:02d} min").format(whole // 3600, whole % 3600 // 60)
