@@ -36,10 +36,6 @@ class TimelinePanel(QWidget):
         self._subscriptions = Subscriptions(self)
         self.ruler, self.lanes = Ruler(self._state, self), Lanes(self._state, self)
         self.names = LaneNames(self._state, self)
-            Ruler(self._state, self),
-            Lanes(self._state, self),
-            LaneNames(self._state, self),
-        )
         self.time_bar = QScrollBar(Qt.Orientation.Horizontal, self)
         self.lane_bar = QScrollBar(Qt.Orientation.Vertical, self)
         self._buttons: list[tuple[QToolButton, str]] = []
