@@ -30,7 +30,7 @@ def log_path() -> Path:
 
 
 def start_logging(on_fault: Callable[[str], None]) -> None:
-    """Log to the file, and hand the text of every uncaught exception to `on_fault`, which may be called in any thread."""
+    """Log to the file; hand the text of every uncaught exception to `on_fault`, which may be called in any thread."""
     root = logging.getLogger()
     root.setLevel(logging.INFO)
     try:

@@ -1,0 +1,154 @@
+"""What the keys and menus do to the document, for the selection at the playhead."""
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QDialog
+
+from app.document.project import Document
+from app.sample_dialog import SampleDialog, SampleRequest
+from tracker.inference import sampling
+from tracker.labels import Source, State
+
+if TYPE_CHECKING:
+    from app.window import MainWindow
+
+
+class Editing(QObject):
+    """Marks, approvals, deletions, sampling, undo and redo."""
+
+    def __init__(self, window: "MainWindow") -> None:
+        super().__init__(window)
+        self._window = window
+        self._view = window.view
+
+    @property
+    def _document(self) -> Document:
+        document = self._window.document
+        assert document is not None, "actions on tracks are disabled while nothing is open"
+        return document
+
+    # -- conditions
+
+    def has_tracks(self) -> bool:
+        """Whether there is a track."""
+        return self._window.document is not None and self._window.document.table.n_tracks > 0
+
+    def has_selection(self) -> bool:
+        """Whether a track is selected."""
+        return self._window.document is not None and bool(self._view.selection)
+
+    def can_undo(self) -> bool:
+        """Whether a step can be undone."""
+        return self._window.document is not None and self._window.document.can_undo
+
+    def can_redo(self) -> bool:
+        """Whether a step can be done again."""
+        return self._window.document is not None and self._window.document.can_redo
+
+    # -- history
+
+    def undo(self) -> None:
+        """Undo one step. A run that is going on is stopped first, so that it does not write on."""
+        self._window.tracking.stop()
+        text = self._document.undo_text
+        self._document.undo()
+        self._window.show_message(self.tr("Undone: {}").format(text))
+
+    def redo(self) -> None:
+        """Do the undone step again."""
+        self._window.tracking.stop()
+        text = self._document.redo_text
+        self._document.redo()
+        self._window.show_message(self.tr("Done again: {}").format(text))
+
+    def go_in_history(self, position: int) -> None:
+        """Undo or redo up to a position of the history."""
+        self._window.tracking.stop()
+        self._document.go_to(position)
+
+    # -- tracks
+
+    def select_all(self) -> None:
+        """Select every track."""
+        self._view.select(self._document.table.ids.tolist())
+
+    def delete_selected(self) -> None:
+        """Delete the selected tracks, whole."""
+        gone, self._view.selection = self._view.selection, ()
+        self._document.delete_tracks(gone)
+
+    def clear_frame(self) -> None:
+        """Take away what is known of the selected tracks on this frame, anchors included."""
+        self._document.clear(self._view.selection, self._view.playhead, self._view.playhead + 1)
+
+    def accept(self) -> None:
+        """Vouch for the positions shown: they become anchors."""
+        frame = self._view.playhead
+        cells = self._document.table.read(self._view.selection, frame, frame + 1)
+        known = [
+            (i, xy) for i, xy in zip(self._view.selection, cells.xy[0].tolist(), strict=True) if np.isfinite(xy).all()
+        ]
+        if not known:
+            self._window.show_message(self.tr("There is no position to accept on this frame."))
+        for track_id, (x, y) in known:
+            self._document.place_anchor(track_id, frame, x, y)
+
+    def flag(self, state: State) -> None:
+        """Say that the point is occluded or out of view on this frame; said again, take it back."""
+        frame, ids = self._view.playhead, self._view.selection
+        cells = self._document.table.read(ids, frame, frame + 1)
+        already = bool((cells.state == state).all() and (cells.source == Source.ANCHOR).all())
+        if already and state == State.OUT_OF_VIEW:
+            self._document.clear(ids, frame, frame + 1)
+        else:
+            self._document.set_state(ids, frame, frame + 1, State.VISIBLE if already else state)
+
+    def approve(self) -> None:
+        """Approve the in-out range, or else the span between the anchors around the playhead; again, take it back."""
+        document, frame = self._document, self._view.playhead
+        spans = {i: self._view.loop_range or self._span(i, frame) for i in self._view.selection}
+        approved = all(self._is_approved(i, *span) for i, span in spans.items())
+        for track_id, (start, end) in spans.items():
+            document.approve([track_id], start, end, not approved)
+
+    def _span(self, track_id: int, frame: int) -> tuple[int, int]:
+        anchors = self._document.anchors(track_id)
+        before = [a for a in anchors if a <= frame]
+        after = [a for a in anchors if a > frame]
+        return (before[-1] if before else 0), (after[0] + 1 if after else self._document.table.n_frames)
+
+    def _is_approved(self, track_id: int, start: int, end: int) -> bool:
+        cells = self._document.table.read([track_id], start, end)
+        return bool((cells.approved | (cells.state == State.UNLABELLED)).all())
+
+    # -- new points
+
+    def toggle_add(self) -> None:
+        """Take the tool that places points, or put it away."""
+        self._view.tool = "select" if self._view.tool == "add" else "add"
+
+    def ask_sample(self) -> None:
+        """Ask how to sample points, and place them on the frame shown."""
+        dialog = SampleDialog(self._window)
+        if dialog.exec() == QDialog.DialogCode.Accepted:
+            self.sample(dialog.request)
+
+    def sample(self, request: SampleRequest) -> None:
+        """Place points on the frame shown, in one step."""
+        image = self._window.playback.current_image()
+        if image is None:
+            self._window.show_message(self.tr("The frame is still being decoded."))
+            return
+        rgb = cv2.cvtColor(image, cv2.COLOR_BGRA2RGB)
+        try:
+            xy = sampling.sample_points(rgb, request.method, request.count, spacing=request.spacing)
+        except ValueError as error:
+            self._window.show_message(str(error))
+            return
+        frames = np.full((len(xy), 1), self._view.playhead, dtype=np.float32)
+        ids = self._document.add_tracks(np.hstack([frames, xy]))
+        self._view.select(ids)
+        self._window.show_message(self.tr("{} points placed.").format(len(xy)))

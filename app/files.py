@@ -1,0 +1,268 @@
+"""Opening and saving: dialogs, recent files, recovery of what was never saved, checkpoints."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QFileDialog, QMessageBox
+
+from app.document.project import Document
+from app.document.store import unsaved_projects
+from app.document.video_ref import VideoRef
+from app.export_dialog import ExportDialog
+from app.workers.jobs import Job, run_job
+from resources import resource
+from tracker.files import InputError
+from tracker.labels import read_points_csv
+from tracker.video import FrameSource, content_hash, open_source
+
+if TYPE_CHECKING:
+    from app.window import MainWindow
+
+PROJECT_SUFFIX = ".trackwright"
+VIDEO_PATTERNS = "*.mp4 *.mov *.mkv *.webm *.avi *.mpg *.mpeg *.ts *.m4v *.gif *.mxf"
+PICTURE_PATTERNS = "*.png *.jpg *.jpeg *.tif *.tiff *.exr *.dpx"
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A video that was opened and indexed in the background."""
+
+    source: FrameSource
+    video: VideoRef
+
+
+def open_video(path: Path) -> Opened:
+    """Index a video, and compute what it is recognised by. Raises InputError."""
+    source = open_source(path, "bgra")
+    return Opened(source, VideoRef.of(source, content_hash(source)))
+
+
+class Files(QObject):
+    """Everything about files that the window's menus offer."""
+
+    def __init__(self, window: "MainWindow") -> None:
+        super().__init__(window)
+        self._window = window
+        self._job: Job | None = None
+
+    # -- opening
+
+    def ask_open(self) -> None:
+        """Ask for a video or a project, and open it."""
+        patterns = f"*{PROJECT_SUFFIX} {VIDEO_PATTERNS} {PICTURE_PATTERNS}"
+        filters = ";;".join(
+            [
+                self.tr("Videos, pictures and projects ({})").format(patterns),
+                self.tr("Projects (*{})").format(PROJECT_SUFFIX),
+                self.tr("All files (*)"),
+            ]
+        )
+        name, _ = QFileDialog.getOpenFileName(self._window, self.tr("Open"), self._window.settings.last_folder, filters)
+        if name:
+            self.open_path(Path(name))
+
+    def ask_open_folder(self) -> None:
+        """Ask for a folder of numbered pictures, and open it."""
+        name = QFileDialog.getExistingDirectory(
+            self._window, self.tr("Open a folder of frames"), self._window.settings.last_folder
+        )
+        if name:
+            self.open_path(Path(name))
+
+    def open_demo(self) -> None:
+        """The clip that ships with Trackwright, with points on it, being tracked."""
+        self._open_video(resource("demo.mp4"), self._start_demo, remember=False)
+
+    def open_path(self, path: Path) -> None:
+        """Open a project, a video or a folder of frames; a message where that cannot be done."""
+        self._window.settings.last_folder = str(path.parent)
+        if path.suffix.lower() == PROJECT_SUFFIX:
+            self._open_project(path)
+        else:
+            self._open_video(path)
+
+    def _open_video(self, path: Path, then: Callable[[], object] | None = None, *, remember: bool = True) -> None:
+        def opened(found: Opened) -> None:
+            try:
+                document = Document.new(found.video)
+            except InputError as error:
+                found.source.close()
+                self.show_error(str(error))
+                return
+            if remember:
+                self._window.settings.add_recent_file(path)
+            self._window.set_document(document, found.source)
+            if then is not None:
+                then()
+
+        self._in_background(path, lambda _job: open_video(path), opened)
+
+    def _open_project(self, path: Path) -> None:
+        try:
+            document = Document.open(path)
+        except InputError as error:
+            self.show_error(str(error))
+            return
+        video = document.video
+        if video is None or video.missing:
+            self._relink(document, path)
+            return
+
+        def opened(found: Opened) -> None:
+            if differences := video.differences(found.video):
+                found.source.close()
+                self.show_error(
+                    self.tr("{} is not the video of this project: it has {}.").format(
+                        found.video.path, ", ".join(differences)
+                    )
+                )
+                self._relink(document, path)
+                return
+            if document.path is not None:
+                self._window.settings.add_recent_file(document.path)
+            self._window.set_document(document, found.source)
+
+        self._in_background(path, lambda _job: open_video(Path(video.path)), opened, lambda: document.close())
+
+    def _relink(self, document: Document, path: Path) -> None:
+        """The video of a project is not where it was: ask where it is now."""
+        lost = document.video.path if document.video is not None else self.tr("the video")
+        name, _ = QFileDialog.getOpenFileName(
+            self._window, self.tr("Where is {}?").format(lost), str(path.parent), self.tr("All files (*)")
+        )
+        if not name:
+            document.close()
+            return
+
+        def opened(found: Opened) -> None:
+            known = document.video
+            if known is not None and (differences := known.differences(found.video)):
+                found.source.close()
+                document.close()
+                self.show_error(
+                    self.tr("{} is another video: it has {}.").format(found.video.path, ", ".join(differences))
+                )
+                return
+            document.relink(found.video.path)
+            self._window.set_document(document, found.source)
+
+        self._in_background(path, lambda _job: open_video(Path(name)), opened, lambda: document.close())
+
+    def _in_background(
+        self,
+        path: Path,
+        work: Callable[[Job], Opened],
+        opened: Callable[[Opened], object],
+        failed: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Indexing a long video takes seconds: the window stays alive meanwhile, and the newest wish wins."""
+        self.close()
+        self._window.show_message(self.tr("Opening {}…").format(path.name))
+
+        def on_error(message: str) -> None:
+            self._job = None
+            failed()
+            self._window.statusBar().clearMessage()
+            self.show_error(message)
+
+        def on_result(found: Opened) -> None:
+            self._job = None
+            self._window.statusBar().clearMessage()
+            opened(found)
+
+        self._job = run_job(work, self.tr("Opening"), self, on_result=on_result, on_error=on_error)
+
+    def _start_demo(self) -> None:
+        document = self._window.document
+        if document is None:
+            return
+        video = document.video
+        assert video is not None
+        points = read_points_csv(resource("demo_points.csv"), video.frame_count, video.width, video.height)
+        document.add_tracks(points.queries, names=points.names)
+        self._window.navigation.go_to(int(points.queries[0, 0]))
+        self._window.run("both")
+
+    def close(self) -> None:
+        """Drop the opening that goes on."""
+        if self._job is not None:
+            self._job.stop()
+            self._job = None
+
+    # -- saving
+
+    def save(self) -> None:
+        """Every edit is in the file already; an untitled project gets a name."""
+        document = self._window.document
+        if document is None or document.path is None:
+            self.save_as()
+        else:
+            self._window.show_message(self.tr("All changes are saved in {}.").format(document.path.name))
+
+    def save_as(self) -> bool:
+        """Ask for a name and save there. False where the person thought better of it, or it failed."""
+        document = self._window.document
+        if document is None or document.video is None:
+            return False
+        start = document.path or Path(document.video.path).with_suffix(PROJECT_SUFFIX)
+        name, _ = QFileDialog.getSaveFileName(
+            self._window, self.tr("Save project"), str(start), self.tr("Projects (*{})").format(PROJECT_SUFFIX)
+        )
+        if not name:
+            return False
+        path = Path(name) if name.endswith(PROJECT_SUFFIX) else Path(name + PROJECT_SUFFIX)
+        try:
+            document.save_as(path)
+        except InputError as error:
+            self.show_error(str(error))
+            return False
+        self._window.settings.add_recent_file(path)
+        self._window.refresh()
+        self._window.show_message(self.tr("Saved as {}.").format(path.name))
+        return True
+
+    def ask_export(self) -> None:
+        """Ask for a format, and write the tracks."""
+        if self._window.document is not None:
+            ExportDialog(self._window, self._window.document).exec()
+
+    def may_close(self) -> bool:
+        """Whether the window may go: untitled work is saved, or kept for the next start, or thrown away by choice."""
+        document = self._window.document
+        if document is None or document.path is not None or not document.can_undo:
+            return True
+        box = QMessageBox(QMessageBox.Icon.Question, "Trackwright", self.tr("Save this project?"), parent=self._window)
+        box.setInformativeText(self.tr("Not saved under a name, it is kept and offered at the next start."))
+        save = box.addButton(self.tr("Save as…"), QMessageBox.ButtonRole.AcceptRole)
+        keep = box.addButton(self.tr("Keep for later"), QMessageBox.ButtonRole.DestructiveRole)
+        box.addButton(QMessageBox.StandardButton.Cancel)
+        box.setDefaultButton(save)
+        box.exec()
+        if box.clickedButton() is save:
+            return self.save_as()
+        return box.clickedButton() is keep
+
+    def unsaved(self) -> list[tuple[Path, str]]:
+        """Projects that were never saved, left by an earlier start; (path, what they are)."""
+        return [(found.path, found.title) for found in unsaved_projects()]
+
+    # -- trackers
+
+    def ask_checkpoint(self) -> None:
+        """Ask for a checkpoint file; it is looked at when the next run starts."""
+        name, _ = QFileDialog.getOpenFileName(
+            self._window,
+            self.tr("Choose a CoTracker3 checkpoint"),
+            self._window.settings.last_folder,
+            self.tr("Checkpoints (*.pth *.pt *.safetensors);;All files (*)"),
+        )
+        if name:
+            self._window.set_tracker(name)
+
+    def show_error(self, message: str) -> None:
+        """One sentence that the person must see."""
+        box = QMessageBox(QMessageBox.Icon.Warning, "Trackwright", message, parent=self._window)
+        box.open()

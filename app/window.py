@@ -1,0 +1,364 @@
+"""The main window: a list of parts, and how they are joined."""
+
+import signal
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+from PySide6.QtCore import QByteArray, QEvent, QObject, QSize, Qt, QTimer
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent
+from PySide6.QtWidgets import (
+    QAbstractSpinBox,
+    QApplication,
+    QDockWidget,
+    QLineEdit,
+    QMainWindow,
+    QMenu,
+    QMessageBox,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.actions import ActionRegistry
+from app.canvas import CanvasView, Legend
+from app.cheat_sheet import CheatSheet
+from app.commands import all_actions
+from app.document.changes import Change
+from app.document.project import Document
+from app.document.view_state import ViewState
+from app.editing import Editing
+from app.fault_dialog import FaultDialog
+from app.files import Files
+from app.log import start_logging
+from app.navigation import Navigation
+from app.panels import HistoryPanel, RunPanel, StatusWidgets, Timeline, TrackList, Transport
+from app.playback import Playback
+from app.settings import Settings
+from app.start_page import StartPage
+from app.theme import apply_theme
+from app.tracking import Tracking, describe_tracker
+from app.workers.protocol import Progress
+from tracker.video import FrameSource
+
+
+class MainWindow(QMainWindow):
+    """One open video with its tracks."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        self.settings = settings
+        self.view = ViewState()
+        self.document: Document | None = None
+        self.source: FrameSource | None = None
+        self.playback = Playback(self.view, self)
+        self.tracking = Tracking(self.view, self)
+        self.files = Files(self)
+        self.navigation = Navigation(self)
+        self.editing = Editing(self)
+        self._unsubscribe = lambda: None
+        self.setWindowTitle("Trackwright")
+        self.setAcceptDrops(True)
+        self._build_parts()
+        self.registry = ActionRegistry(self)
+        for action in all_actions(self):
+            self.registry.add(action)
+        self._build_menus()
+        self._connect()
+        self._restore_layout()
+        self.set_document(None, None)
+
+    # -- building
+
+    def _build_parts(self) -> None:
+        self.canvas = CanvasView(None, self.view)
+        self.legend = Legend(self.view)
+        self.transport = Transport(None, self.view)
+        self.start_page = StartPage()
+        video = QWidget()
+        column = QVBoxLayout(video)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.canvas, 1)
+        column.addWidget(self.legend)
+        column.addWidget(self.transport)
+        self._pages = QStackedWidget()
+        self._pages.addWidget(self.start_page)
+        self._pages.addWidget(video)
+        self.setCentralWidget(self._pages)
+
+        self.track_list = TrackList(None, self.view)
+        self.timeline = Timeline(None, self.view)
+        self.run_panel = RunPanel(None, self.view)
+        self.history = HistoryPanel(None, self.view)
+        self.status = StatusWidgets(self)
+        self._docks = [
+            self._dock("tracks", self.tr("Tracks"), self.track_list, Qt.DockWidgetArea.LeftDockWidgetArea),
+            self._dock("run", self.tr("Tracking"), self.run_panel, Qt.DockWidgetArea.RightDockWidgetArea),
+            self._dock("history", self.tr("History"), self.history, Qt.DockWidgetArea.RightDockWidgetArea),
+            self._dock("timeline", self.tr("Timeline"), self.timeline, Qt.DockWidgetArea.BottomDockWidgetArea),
+        ]
+        self.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.BottomDockWidgetArea)
+        self.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.BottomDockWidgetArea)
+
+    def _dock(self, name: str, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
+        dock = QDockWidget(title, self)
+        dock.setObjectName(name)
+        dock.setWidget(widget)
+        dock.setFeatures(
+            QDockWidget.DockWidgetFeature.DockWidgetMovable | QDockWidget.DockWidgetFeature.DockWidgetClosable
+        )
+        self.addDockWidget(area, dock)
+        return dock
+
+    def _build_menus(self) -> None:
+        menus: dict[str, QMenu] = {}
+        for action in self.registry:
+            if action.menu not in menus:
+                menus[action.menu] = self.menuBar().addMenu(action.menu)
+            menus[action.menu].addAction(self.registry.qaction(action.id))
+            if action.id == "file.demo":
+                self._recent_menu = menus[action.menu].addMenu(self.tr("Recent"))
+                self._recent_menu.aboutToShow.connect(self._fill_recent)
+        panels = menus["&View"].addMenu(self.tr("Panels"))
+        for dock in self._docks:
+            panels.addAction(dock.toggleViewAction())
+        for menu in menus.values():
+            menu.aboutToShow.connect(self.registry.refresh)
+
+    def _fill_recent(self) -> None:
+        self._recent_menu.clear()
+        for path in self.settings.recent_files:
+            self._recent_menu.addAction(str(path), lambda p=path: self.files.open_path(p))
+        self._recent_menu.setEnabled(bool(self._recent_menu.actions()))
+
+    def _connect(self) -> None:
+        self._refresh_timer = QTimer(self)
+        self._refresh_timer.setSingleShot(True)
+        self._refresh_timer.timeout.connect(self.refresh)
+        self.view.changed.subscribe(self._view_changed)
+        self.playback.frame_shown.connect(self.canvas.set_frame)
+        self.playback.frame_shown.connect(lambda *_: self._show_cache())
+        self.playback.state_changed.connect(self._playing_changed)
+        self.playback.frame_failed.connect(self.show_message)
+        self.canvas.hint.connect(self.show_message)
+        self.canvas.hovered.connect(self.status.set_pixel)
+        self.canvas.context_requested.connect(self._context_menu)
+        for panel in (self.run_panel, self.transport, self.track_list):
+            panel.action_requested.connect(self.registry.trigger)
+        self.run_panel.choose_checkpoint.connect(lambda: self.registry.trigger("tracker.choose"))
+        self.run_panel.device_chosen.connect(self._device_chosen)
+        self.history.go_to.connect(self.editing.go_in_history)
+        self.start_page.open_requested.connect(self.files.ask_open)
+        self.start_page.demo_requested.connect(self.files.open_demo)
+        self.start_page.path_requested.connect(self.files.open_path)
+        self.tracking.running_changed.connect(self._running_changed)
+        self.tracking.progress.connect(self._show_progress)
+        self.tracking.message.connect(self._show_run_message)
+        QApplication.instance().installEventFilter(self)
+
+    def _restore_layout(self) -> None:
+        self.resize(QSize(1600, 950))
+        geometry, state = self.settings.layout
+        if not geometry.isEmpty():
+            self.restoreGeometry(QByteArray(geometry))
+        if not state.isEmpty():
+            self.restoreState(QByteArray(state))
+        else:
+            self.resizeDocks(self._docks[:2], [270, 270], Qt.Orientation.Horizontal)
+            self.resizeDocks(self._docks[3:], [210], Qt.Orientation.Vertical)
+
+    # -- the document
+
+    def set_document(self, document: Document | None, source: FrameSource | None) -> None:
+        """Show this document and its video; the old one is closed."""
+        self.tracking.set_document(None)
+        self.playback.close()
+        self._unsubscribe()
+        if self.document is not None:
+            self.document.close()
+        if self.source is not None:
+            self.source.close()
+        self.document, self.source = document, source
+        self.view.selection, self.view.loop_range, self.view.playhead = (), None, 0
+        for part in (self.canvas, self.transport, self.track_list, self.timeline, self.run_panel, self.history):
+            part.set_document(document)
+        self.tracking.set_document(document)
+        if document is not None and source is not None:
+            self._unsubscribe = document.changed.subscribe(self._document_changed)
+            self.playback.open(source, self.settings.frame_cache_bytes)
+            self.canvas.fit()
+        else:
+            self.start_page.set_files(self.settings.recent_files, self.files.unsaved())
+        self._pages.setCurrentIndex(0 if document is None else 1)
+        for dock in self._docks:
+            dock.setEnabled(document is not None)
+        self.refresh()
+
+    def is_open(self) -> bool:
+        """Whether a video is open."""
+        return self.document is not None
+
+    def run(self, direction: str) -> None:
+        """Track forward, backward or both over the range that the run panel says."""
+        start, end = 0, self.navigation.frame_count
+        if self.run_panel.uses_range and self.view.loop_range is not None:
+            start, end = self.view.loop_range
+        self.tracking.run(direction, start, end)
+
+    def escape(self) -> None:
+        """Stop the run; where none goes on, put the tool away; then deselect."""
+        if self.tracking.running:
+            self.tracking.stop()
+        elif self.view.tool != "select":
+            self.view.tool = "select"
+        else:
+            self.view.selection = ()
+
+    def set_tracker(self, tracker: str) -> None:
+        """Run this tracker from now on: a name or a checkpoint file."""
+        self.settings.tracker = self.tracking.tracker = tracker
+        title, note = describe_tracker(tracker)
+        self.run_panel.set_tracker(title, note)
+        self.status.set_model(title)
+
+    def _device_chosen(self, device: str) -> None:
+        self.settings.device = self.tracking.device = device
+
+    # -- what parts say
+
+    def show_message(self, text: str) -> None:
+        """A sentence in the status bar, for some seconds."""
+        self.statusBar().showMessage(text, 8000)
+
+    def _document_changed(self, change: Change) -> None:
+        if change.kind in ("tracks", "all") and self.document is not None:
+            kept = tuple(i for i in self.view.selection if i in self.document.table)
+            self.view.selection = kept
+        self._refresh_timer.start(0)
+
+    def _view_changed(self, name: str) -> None:
+        if name != "playhead":
+            self._refresh_timer.start(0)
+
+    def refresh(self) -> None:
+        """Bring menus, title and the saved mark up to date."""
+        self.registry.refresh()
+        name = self.document.title if self.document is not None else ""
+        self.setWindowTitle(f"{name} — Trackwright" if name else "Trackwright")
+        self.status.set_saved(self.document.path if self.document is not None else None)
+
+    def _playing_changed(self, playing: bool, speed: float) -> None:
+        self.transport.set_playing(playing)
+        self.transport.set_speed(speed)
+
+    def _running_changed(self, running: bool) -> None:
+        self.run_panel.set_running(running)
+        self._refresh_timer.start(0)
+
+    def _show_progress(self, progress: Progress) -> None:
+        self.run_panel.set_progress(progress.done, progress.total, progress.eta_s, progress.frames_per_s)
+
+    def _show_run_message(self, text: str, kind: str) -> None:
+        self.run_panel.set_message(text, kind)
+        self.show_message(text)
+
+    def _show_cache(self) -> None:
+        self.timeline.set_cached_ranges(self.playback.cached_ranges())
+
+    def _context_menu(self, track_id: object, position: object) -> None:
+        if isinstance(track_id, int) and track_id not in self.view.selection:
+            self.view.select([track_id])
+        menu = QMenu(self)
+        names = ["mark.occluded", "mark.out_of_view", "mark.accept", "mark.approve", "", "run.retrack", "run.forward"]
+        for name in [*names, "run.backward", "", "edit.clear", "edit.delete", "", "tool.add", "view.fit"]:
+            if name:
+                menu.addAction(self.registry.qaction(name))
+            else:
+                menu.addSeparator()
+        self.registry.refresh()
+        menu.popup(position)
+
+    # -- the window itself
+
+    def show_keys(self) -> None:
+        """The cheat-sheet."""
+        CheatSheet(self.registry, self).exec()
+
+    def show_about(self) -> None:
+        """Version, licence and whose work this stands on."""
+        QMessageBox.about(
+            self,
+            self.tr("About Trackwright"),
+            self.tr(
+                "<b>Trackwright {}</b><br>A desktop workbench for point tracks. Apache-2.0.<br><br>"
+                "CoTracker3: Karaev et al. 2024, re-implemented from the paper. Demo clip: Big Buck Bunny, "
+                "(c) 2008 Blender Foundation, www.bigbuckbunny.org, CC BY 3.0."
+            ).format(version("trackwright")),
+        )
+
+    def set_theme(self, theme: str) -> None:
+        """ "system", "light" or "dark"."""
+        self.settings.theme = theme
+        apply_theme(QApplication.instance(), theme)
+
+    def theme_is(self, theme: str) -> bool:
+        """Whether this is the chosen theme."""
+        return self.settings.theme == theme
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Holding Z shows the loupe, wherever the focus is except in a text field."""
+        if event.type() in (QEvent.Type.KeyPress, QEvent.Type.KeyRelease) and isinstance(event, QKeyEvent):
+            typing = isinstance(QApplication.focusWidget(), QLineEdit | QAbstractSpinBox)
+            plain = event.modifiers() == Qt.KeyboardModifier.NoModifier
+            if event.key() == Qt.Key.Key_Z and plain and not typing and self.isActiveWindow():
+                if not event.isAutoRepeat():
+                    self.canvas.set_loupe(event.type() == QEvent.Type.KeyPress)
+                return True
+        return super().eventFilter(watched, event)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Files may be dropped anywhere."""
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Open the dropped file or folder."""
+        for url in event.mimeData().urls():
+            if url.isLocalFile():
+                self.files.open_path(Path(url.toLocalFile()))
+                return
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Everything is on the disk already; only an untitled project with work in it asks for a name."""
+        if not self.files.may_close():
+            event.ignore()
+            return
+        self.settings.layout = (self.saveGeometry(), self.saveState())
+        QApplication.instance().removeEventFilter(self)
+        self.files.close()
+        self.tracking.close()
+        self.set_document(None, None)
+        super().closeEvent(event)
+
+
+def open_window(path: Path | None = None, demo: bool = False) -> int:
+    """Open the window, with a video or project, or the demo clip; gives the exit code when it is closed."""
+    app = QApplication.instance() or QApplication(sys.argv[:1])
+    app.setApplicationName("Trackwright")
+    faults = FaultDialog()
+    start_logging(faults.report)
+    settings = Settings()
+    apply_theme(app, settings.theme)
+    window = MainWindow(settings)
+    window.show()
+    # Ctrl-C in the terminal closes the window; Python sees the signal only when its own code runs.
+    signal.signal(signal.SIGINT, lambda *_: window.close())
+    heartbeat = QTimer(window)
+    heartbeat.timeout.connect(lambda: None)
+    heartbeat.start(250)
+    if demo:
+        window.files.open_demo()
+    elif path is not None:
+        window.files.open_path(path)
+    return app.exec()
