@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from tests.video.clips import code_picture, read_code
+from tracker.files import InputError
 from tracker.video import VideoWriter, open_source
 
 
@@ -75,3 +76,31 @@ def test_rows_need_not_be_contiguous(tmp_path):
         writer.write(np.rot90(picture, -1))
     with open_source(tmp_path / "o.mp4") as source:
         assert read_code(source.frame(0)) == 9
+
+
+def test_a_video_without_frames_is_refused(tmp_path):
+    with pytest.raises(InputError, match="at least one frame"), VideoWriter(tmp_path / "o.mp4", 64, 64, Fraction(25)):
+        pass
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_leaves_what_was_there(tmp_path):
+    resource = pytest.importorskip("resource")
+    path = tmp_path / "out.mp4"
+    path.write_bytes(b"precious")
+    random = np.random.default_rng(0)
+
+    def write_much() -> None:
+        with VideoWriter(path, 320, 240, Fraction(25)) as writer:
+            for _ in range(60):
+                writer.write(random.integers(0, 255, (240, 320, 3), dtype=np.uint8))
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))  # no file may grow further, as on a full disk
+    try:
+        with pytest.raises(InputError, match=r"out\.mp4"):
+            write_much()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert path.read_bytes() == b"precious"
+    assert list(tmp_path.iterdir()) == [path]

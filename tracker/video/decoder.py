@@ -25,7 +25,7 @@ def decoder_thread_count() -> int:
 
 
 def open_container(path: Path) -> InputContainer:
-    """Opens a media file; nothing but the file itself may be read, whatever it refers to.
+    """Opens a media file; nothing is fetched from a network, whatever the file refers to.
 
     Raises:
         InputError: the file is missing, empty, not readable, or not a media file.

@@ -14,7 +14,8 @@ from tracker.video.decoder import StreamDecoder, Threads, open_container, pictur
 from tracker.video.index import load_index
 from tracker.video.picture import PictureConverter, PixelFormat
 
-_BACKWARD_BYTES = 256 * 2**20  # decoded frames held while reading backwards
+_BACKWARD_BYTES = 256 * 2**20  # decoded frames held while reading backwards,
+_BACKWARD_FRAMES = 64  # and how many at most: the first one waits for all of them
 _SEEK_COST = 4  # frames that may as well be decoded instead of starting anew at a key frame
 
 
@@ -22,7 +23,8 @@ class VideoReader:
     """The frames of a video file by their number in presentation order.
 
     A reader belongs to one thread at a time: give every thread its own. Its memory does not grow with the length of
-    the video, but for the index (8 bytes a frame).
+    the video, but for the index (8 bytes a frame). A picture of which only a part can be decoded, as the last one of a
+    file that was cut off, is shown the way FFmpeg conceals the loss.
 
     Attributes:
         frame_count: frames that can be shown, counted from the packets, whatever the file's header claims.
@@ -74,7 +76,7 @@ class VideoReader:
         """The frames of range(start, stop, step) in that order.
 
         Forward it decodes straight on and never seeks after the start at step 1; backward it decodes in blocks of at
-        most 256 MiB. Raises as `frame`, at the frame's turn.
+        most 64 frames and 256 MiB. Raises as `frame`, at the frame's turn.
         """
         numbers = range(start, stop, step)
         if step > 0:
@@ -96,7 +98,7 @@ class VideoReader:
         sample = self._newest or self._decode(numbers[0])
         size = sum(plane.buffer_size for plane in sample.planes)
         block: list[av.VideoFrame | InputError] = []
-        for number in reversed(numbers[: max(2, _BACKWARD_BYTES // size)]):
+        for number in reversed(numbers[: max(2, min(_BACKWARD_FRAMES, _BACKWARD_BYTES // size))]):
             try:
                 block.append(self._decode(number))
             except InputError as error:

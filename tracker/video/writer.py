@@ -12,7 +12,7 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from tracker.files import atomic_output
+from tracker.files import InputError, atomic_output
 from tracker.video.decoder import decoder_thread_count
 
 
@@ -82,4 +82,6 @@ class VideoWriter:
         with self._stack:
             if error is not None:
                 raise error
+            if not self._written:
+                raise InputError(f"{self._path}: a video needs at least one frame")
             self._container.mux(self._stream.encode(None))
