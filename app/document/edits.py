@@ -113,7 +113,7 @@ class Presence:
         places = np.searchsorted(table.ids, ids) + np.arange(len(ids))
         tracks = [replace(track) for track in self.tracks]
         at_the_end = not len(places) or places[0] == table.n_tracks
-        table.insert(tracks, Cells.empty(table.n_frames, len(ids)), None if at_the_end else places.tolist())
+        table.insert(tracks, blank_cells(table.n_frames, len(ids)), None if at_the_end else places.tolist())
         put(table, ids, self.start, self.cells)
 
 
@@ -201,6 +201,15 @@ def put(table: TrackTable, ids: Sequence[int], start: int, values: Values) -> No
     for name, array in values.items():
         table.rows(name)[start : start + len(array), where] = array
     table.revision += 1
+
+
+def blank_cells(n_frames: int, n_tracks: int) -> Cells:
+    """Unlabelled cells, read-only, in the memory of one."""
+    one = Cells.empty(1, 1)
+    shape = (n_frames, n_tracks)
+    return Cells(
+        **{name: np.broadcast_to(array[0, 0], (*shape, *array.shape[2:])) for name, array in one.arrays().items()}
+    )
 
 
 def bits(array: NDArray[Any]) -> NDArray[Any]:

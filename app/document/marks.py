@@ -19,7 +19,7 @@ def anchored(cells: Cells, xy: NDArray[np.float32]) -> Cells:
 def flagged(cells: Cells, state: State) -> Cells:
     """Anchors of that state. Out of view has no position; visible without a position is unlabelled."""
     after = cells.copy()
-    unknown = np.isnan(cells.xy).any(axis=2)
+    unknown: NDArray[np.bool_] = np.isnan(cells.xy[..., 0]) | np.isnan(cells.xy[..., 1])
     if state == State.VISIBLE:
         _blank(after, unknown)
         after.state[~unknown] = state

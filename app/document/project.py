@@ -1,18 +1,22 @@
 """The open project: the track table with its history, and everything a person can do to it."""
 
 import math
+import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from app.document import marks
 from app.document.changes import Callbacks, Change
+from app.document.contents import Contents
+from app.document.database import remove_side_files
 from app.document.edits import (
     FIELD_NAMES,
     Edit,
@@ -25,9 +29,11 @@ from app.document.edits import (
     removal,
 )
 from app.document.history import History, Keeper, MemoryKeeper, Step
+from app.document.recovery import create_unsaved, is_unsaved, refuse_if_open
 from app.document.runs import Limits, RunInfo, prediction_patch
+from app.document.store import Store, read_project
 from app.document.video_ref import VideoRef
-from tracker.files import InputError
+from tracker.files import InputError, atomic_output
 from tracker.labels.table import Cells, Source, State, TrackInfo, TrackTable, as_query_points, colour_for
 
 if TYPE_CHECKING:
@@ -92,6 +98,105 @@ class Document:
         self._waiting: list[Callable[[], object]] = []
         self._tail: Patch | None = None  # the last piece of the top step, where that is a run's
 
+    # -- files
+
+    @classmethod
+    def new(cls, video: VideoRef) -> Self:
+        """An untitled document on a video. It lies in the user's folder of unsaved projects until `save_as`."""
+        document = cls(video.frame_count, video, create_unsaved(video.frame_count))
+        document._keeper.put_video(video)
+        return document
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str], read_only: bool = False) -> Self:
+        """The document of a project file, with its history; every edit goes to that file.
+
+        Args:
+            read_only: only look at it: it may be open elsewhere, comes without history, and edits go nowhere.
+
+        Raises:
+            InputError: it is missing, not a project, of a newer version, damaged, not writable, or open elsewhere.
+        """
+        found = Path(path).absolute()
+        if read_only:
+            contents = read_project(found)
+            contents.history = History()
+            return cls._of(contents, MemoryKeeper(), found)
+        store = Store.open(found)
+        try:
+            return cls._of(store.load(), store, None if is_unsaved(found) else found)
+        except InputError:
+            store.close()
+            raise
+
+    @classmethod
+    def _of(cls, contents: Contents, keeper: Keeper, path: Path | None) -> Self:
+        document = cls(contents.table.n_frames, contents.video, keeper)
+        document.table, document.path = contents.table, path
+        document._history, document.runs = contents.history, contents.runs
+        document._next_id = contents.next_id
+        return document
+
+    def save_as(self, path: str | os.PathLike[str]) -> None:
+        """Go on in another project file, with the whole history; an untitled document moves there.
+
+        Raises:
+            InputError: it cannot be written or is open elsewhere; the document then stays where it was.
+        """
+        self._settle()
+        target = Path(path).absolute()
+        if target == self.path:
+            return
+        refuse_if_open(target)
+        if isinstance(self._keeper, Store):
+            self._keeper.copy_to(target)
+        else:
+            self._write_whole(target)
+        store, old = Store.open(target), self._keeper
+        self._keeper, untitled = store, self.path is None
+        if self.video:
+            store.put_video(self.video)
+        if isinstance(old, Store) and untitled:
+            old.delete()
+        else:
+            old.close()
+        self.path = target
+        self.changed(Change("history"))
+
+    def _write_whole(self, target: Path) -> None:
+        """Write what only memory holds."""
+        with atomic_output(target) as part:
+            store = Store.create(part, self.table.n_frames)
+            try:
+                for index, step in enumerate(self._history.steps):
+                    store.record(index, step, 0, list(self._keeper.edits(index)), [], self.table)
+                for run_id, info in self.runs.items():
+                    store.put_run(run_id, info)
+                ids, n_frames = tuple(self.table.ids.tolist()), self.table.n_frames
+                everything = Touched(ids, 0, n_frames, FIELD_NAMES, tracks=True, anchors=True)
+                store.put_next_id(self._next_id)
+                store.move(self._history.position, [everything], self.table)
+            finally:
+                store.close()
+            remove_side_files(target)
+
+    def close(self, discard: bool = False) -> None:
+        """Let go of the file. An untitled document stays among the unsaved ones, unless it is empty or to discard."""
+        self._settle()
+        keeper = self._keeper
+        if isinstance(keeper, Store) and self.path is None and (discard or not self._history.steps):
+            keeper.delete()
+        else:
+            keeper.close()
+
+    def relink(self, path: str | os.PathLike[str]) -> None:
+        """The video lies elsewhere now. Not a step of the history: it is nothing that a person did to the tracks."""
+        if self.video is not None:
+            video = self.video.relink(path)
+            self._keeper.put_video(video)
+            self.video = video
+            self.changed(Change("all"))
+
     # -- undo
 
     @property
@@ -143,18 +248,18 @@ class Document:
     def _go(self, index: int, initiator: object) -> bool:
         """Cross the step at `index`: back where it is done, else forth."""
         back = index < self._history.position
-        touched = []
-        for edit in self._keeper.edits(index, backwards=back):
-            if back:
-                edit.revert(self.table)
-            else:
-                edit.apply(self.table)
-            touched.append(edit.touched)
+        touched: list[Touched] = []
         position = index if back else index + 1
         try:
+            for edit in self._keeper.edits(index, backwards=back):
+                if back:
+                    edit.revert(self.table)
+                else:
+                    edit.apply(self.table)
+                touched.append(edit.touched)
             self._keeper.move(position, touched, self.table)
         except InputError:
-            for edit in self._keeper.edits(index, backwards=not back):
+            for edit in reversed(list(islice(self._keeper.edits(index, backwards=back), len(touched)))):
                 if back:
                     edit.apply(self.table)
                 else:

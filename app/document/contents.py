@@ -1,0 +1,96 @@
+"""What a project file holds, read as a whole."""
+
+import json
+import sqlite3
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from app.document.blocks import Blocks
+from app.document.database import get_meta
+from app.document.edits import blank_cells
+from app.document.history import History, Step
+from app.document.migrations import check_version
+from app.document.runs import RunInfo
+from app.document.video_ref import VideoRef
+from tracker.labels.table import TrackInfo, TrackTable
+
+
+@dataclass
+class Contents:
+    """All that a project file holds, save the edits.
+
+    Attributes:
+        next_id: the id that the next track gets.
+    """
+
+    table: TrackTable
+    history: History
+    runs: dict[int, RunInfo]
+    video: VideoRef | None
+    next_id: int
+
+
+def read_contents(connection: sqlite3.Connection, blocks: Blocks, path: Path) -> Contents:
+    """Read a project.
+
+    Raises:
+        NewerVersionError: a newer version of the program made it.
+        sqlite3.Error, ValueError, KeyError, TypeError: it is damaged.
+    """
+    check_version(connection)
+    table = TrackTable(int(get_meta(connection, "n_frames")))
+    tracks = [_track(row) for row in connection.execute("SELECT * FROM track ORDER BY id")]
+    table.insert(tracks, blank_cells(table.n_frames, len(tracks)))
+    blocks.load(table)
+    query = """SELECT label, run, (SELECT count(*) FROM piece WHERE piece.step = step.step) FROM step ORDER BY step"""
+    steps = [Step(label, run, pieces) for label, run, pieces in connection.execute(query)]
+    video = _video(connection)
+    return Contents(
+        table=table,
+        history=History(steps, int(get_meta(connection, "position") or 0)),
+        runs={run_id: _run(info) for run_id, info in connection.execute("SELECT id, info FROM run ORDER BY id")},
+        video=video.located(path) if video else None,
+        next_id=int(get_meta(connection, "next_id") or 0),
+    )
+
+
+def video_rows(video: VideoRef) -> dict[str, object]:
+    """The values under which a project keeps its video."""
+    facts = {
+        "path": video.path,
+        "relative": video.relative,
+        "frame_count": video.frame_count,
+        "width": video.width,
+        "height": video.height,
+        "fps": [video.fps.numerator, video.fps.denominator],
+        "time_base": [video.time_base.numerator, video.time_base.denominator],
+        "first_frame_number": video.first_frame_number,
+        "size": video.size,
+        "content_hash": video.content_hash,
+    }
+    return {"video": json.dumps(facts), "video.pts": np.ascontiguousarray(video.pts, "<i8").tobytes()}
+
+
+def _video(connection: sqlite3.Connection) -> VideoRef | None:
+    text = get_meta(connection, "video")
+    if text is None:
+        return None
+    facts = json.loads(text)
+    facts |= {key: Fraction(*facts[key]) for key in ("fps", "time_base")}
+    return VideoRef(**facts, pts=np.frombuffer(get_meta(connection, "video.pts"), dtype="<i8"))
+
+
+def _track(row: tuple[Any, ...]) -> TrackInfo:
+    track_id, name, group, locked, frame, x, y, red, green, blue = row
+    return TrackInfo(track_id, name, (frame, x, y), (red, green, blue), group, bool(locked))
+
+
+def _run(text: str) -> RunInfo:
+    """A run that has no outcome was cut off with the program."""
+    facts = json.loads(text)
+    info = RunInfo(**{**facts, "frames": tuple(facts["frames"])})
+    return info if info.outcome else replace(info, outcome="interrupted")
