@@ -80,7 +80,7 @@ class LucasKanadeSession:
       lands `MAX_RETURN` pixels away, beyond which the point is lost.
 
     A point is lost when either check fails, when there is nothing to match, or when it leaves the frame. It then keeps
-    its last position (outside the frame if it left) until it is added anew: motion is never invented.
+    its last position (outside the frame if it was seen to leave) until it is added anew: motion is never invented.
     """
 
     def __init__(self, width: int, height: int) -> None:

@@ -50,7 +50,7 @@ def spaced_grid(width: int, height: int, spacing: float, mask: Mask | None = Non
 
 
 def sample_points(
-    method: Method, image: NDArray[np.uint8], count: int, *, spacing: float = 0, mask: Mask | None = None, seed: int = 0
+    image: NDArray[np.uint8], method: Method, count: int, *, spacing: float = 0, mask: Mask | None = None, seed: int = 0
 ) -> Points:
     """Up to `count` points on an RGB frame (H, W, 3) uint8; fewer where there is no more to find or no more room.
 

@@ -1,0 +1,277 @@
+"""The thread that tracks: it owns the tracker and the device, and does one request after the other."""
+
+import os
+import sys
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QObject, QThread, Signal
+
+from app.workers.protocol import Failed, Finished, Outcome, Result, Started, failure_message, progress
+from tracker.inference.run import TrackRun
+from tracker.inference.session import Prediction, Tracker
+from tracker.inference.trackers import Mode, load_tracker
+from tracker.video import FrameSource, open_source
+
+UNDELIVERED = 4  # results that may wait for the GUI before tracking waits too
+
+Direction = Literal["forward", "backward", "both"]
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """All that a run needs.
+
+    Attributes:
+        generation: repeated by every answer.
+        tracker: the name of a tracker or a checkpoint file. device: "auto", "cpu" or "cuda".
+        ids: (N,) int64. queries: (N, 3) float32 frame of the video, x, y in pixels.
+        start, end: frames to give, end exclusive.
+        direction: "both" goes forward first.
+        mode: "online" or "offline".
+    """
+
+    generation: int
+    source_path: Path
+    tracker: str
+    device: str
+    ids: NDArray[np.int64]
+    queries: NDArray[np.float32]
+    start: int
+    end: int
+    direction: Direction = "forward"
+    mode: Mode = "online"
+
+
+Points = dict[int, NDArray[np.float32]]
+
+
+class _Task:
+    """A request on its way: the points that wait for a run in each direction, and the run that goes on."""
+
+    def __init__(self, request: RunRequest) -> None:
+        self.request = request
+        self.cancelled = False
+        self.over = False
+        self.run: TrackRun | None = None
+        self.running: str = ""  # the direction of the run
+        directions = ("forward", "backward") if request.direction == "both" else (request.direction,)
+        self.todo: dict[str, Points] = {direction: {} for direction in directions}
+        self.add(dict(zip(request.ids.tolist(), request.queries, strict=True)))
+
+    def add(self, points: Points) -> None:
+        """The run that goes on takes them if it can; else they wait for another."""
+        for direction, waiting in self.todo.items():
+            fitting = {i: query for i, query in points.items() if self._fits(query[0], direction)}
+            if not fitting:
+                continue
+            ids, queries = _as_arrays(fitting)
+            if self.run is None or direction != self.running or not self.run.add_points(queries, ids):
+                waiting |= fitting
+
+    def remove(self, ids: NDArray[np.int64]) -> None:
+        for waiting in self.todo.values():
+            for i in ids.tolist():
+                waiting.pop(i, None)
+        if self.run is not None:
+            self.run.remove_points(ids)
+
+    def next_points(self) -> Points:
+        """Points that wait, and with them in `running` the direction to track them in; none where all is done."""
+        for direction, waiting in self.todo.items():
+            if waiting:
+                self.running, self.todo[direction] = direction, {}
+                return waiting
+        return {}
+
+    def _fits(self, frame: float, direction: str) -> bool:
+        """With both directions asked for, a point outside the range is tracked only into it."""
+        if self.request.direction != "both":
+            return True
+        return frame < self.request.end if direction == "forward" else frame >= self.request.start
+
+
+def _as_arrays(points: Points) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    return np.array(list(points), np.int64), np.array(list(points.values()), np.float32).reshape(-1, 3)
+
+
+class TrackingWorker(QThread):
+    """`start` it once, `submit` requests, `stop` it at the end.
+
+    It keeps the loaded tracker, and the features of the video, from run to run.
+
+    Signals:
+        started_run(Started): the tracker is loaded. Left out where that fails.
+        progress(Progress), failed(Failed)
+        result(Result): its payload is a `Prediction` in frames of the video. The GUI calls `result_applied` for each.
+        finished_run(Finished): always the last word on a request.
+    """
+
+    started_run = Signal(object)
+    progress = Signal(object)
+    result = Signal(object)
+    failed = Signal(object)
+    finished_run = Signal(object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._changed = threading.Condition(threading.RLock())
+        self._waiting: deque[_Task] = deque()
+        self._current: _Task | None = None
+        self._undelivered = 0
+        self._stopping = False
+        self._tracker_key: tuple[str, str, Mode] | None = None
+        self._tracker: Tracker | None = None
+        self._cache_key: tuple[Any, ...] | None = None
+        self._cache: Any = None
+
+    # -- from the GUI thread
+
+    def submit(self, request: RunRequest) -> None:
+        """Do this after what was submitted before."""
+        with self._changed:
+            self._waiting.append(_Task(request))
+            self._changed.notify_all()
+
+    def add_points(self, queries: NDArray[np.float32], ids: NDArray[np.int64]) -> bool:
+        """Follow these points too, in the request that is worked on, or else in the next one.
+
+        Returns:
+            False: there is none, or it is over; submit another.
+
+        Raises:
+            InputError: a query does not fit the video or the range of the request.
+        """
+        with self._changed:
+            task = self._task()
+            if task is not None:
+                task.add(dict(zip(ids.tolist(), queries, strict=True)))
+            return task is not None
+
+    def remove_points(self, ids: NDArray[np.int64]) -> None:
+        """Follow these points no longer; unknown ids are ignored."""
+        with self._changed:
+            task = self._task()
+            if task is not None:
+                task.remove(ids)
+
+    def cancel(self) -> None:
+        """Stop the request that is worked on, within one window, and drop those that wait."""
+        with self._changed:
+            for task in [*self._waiting, self._current]:
+                if task is not None:
+                    task.cancelled = True
+                    if task.run is not None:
+                        task.run.cancel()
+            self._changed.notify_all()
+
+    def result_applied(self) -> None:
+        """The GUI is done with one result: the next may come."""
+        with self._changed:
+            self._undelivered = max(0, self._undelivered - 1)
+            self._changed.notify_all()
+
+    def stop(self) -> None:
+        """Cancel everything, end the thread and wait for it."""
+        with self._changed:
+            self._stopping = True
+        self.cancel()
+        self.wait()
+
+    def _task(self) -> _Task | None:
+        if self._current is not None and not self._current.over and not self._current.cancelled:
+            return self._current
+        return self._waiting[0] if self._waiting and not self._waiting[0].cancelled else None
+
+    # -- in the thread
+
+    def run(self) -> None:
+        """The thread's loop."""
+        while (task := self._next_task()) is not None:
+            self._finish(task, self._do(task))
+
+    def _next_task(self) -> _Task | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopping or self._waiting)
+            self._current = self._waiting.popleft() if self._waiting else None
+            return self._current
+
+    def _finish(self, task: _Task, outcome: Outcome) -> None:
+        with self._changed:
+            task.over, task.run, self._current = True, None, None
+        self.finished_run.emit(Finished(task.request.generation, outcome))
+
+    def _do(self, task: _Task) -> Outcome:
+        if task.cancelled:
+            return "cancelled"
+        request = task.request
+        try:
+            tracker = self._load(request)
+            self.started_run.emit(Started(request.generation, tracker.name, tracker.device))
+            with open_source(request.source_path, threads="auto") as source:
+                self._track(task, source, tracker)
+        except Exception as error:  # whatever it is, the GUI must hear of it
+            self._cache_key = self._cache = None  # may be what filled the memory
+            if not task.cancelled:
+                self.failed.emit(Failed(request.generation, failure_message(error, "Tracking")))
+                return "failed"
+        return "cancelled" if task.cancelled else "done"
+
+    def _load(self, request: RunRequest) -> Tracker:
+        key = (request.tracker, request.device, request.mode)
+        if self._tracker is None or key != self._tracker_key:
+            self._tracker = self._tracker_key = self._cache = self._cache_key = None
+            self._tracker = load_tracker(*key)
+            self._tracker_key = key
+            if torch := sys.modules.get("torch"):
+                # One core is left to the GUI.
+                torch.set_num_threads(max(1, (os.cpu_count() or 1) - 1))
+        return self._tracker
+
+    def _track(self, task: _Task, source: FrameSource, tracker: Tracker) -> None:
+        """One run in each direction, and further ones for points that came just after the end of one."""
+        generation, began, done = task.request.generation, time.monotonic(), 0
+        while (run := self._next_run(task, source, tracker)) is not None:
+            for prediction in run:
+                self._deliver(task, prediction)
+                runs_left = 1 + sum(bool(waiting) for waiting in task.todo.values())
+                total = done + run.frames_total * runs_left
+                self.progress.emit(progress(generation, done + run.frames_done, total, time.monotonic() - began))
+            done += run.frames_done
+
+    def _next_run(self, task: _Task, source: FrameSource, tracker: Tracker) -> TrackRun | None:
+        """None when the request is done or cancelled: it takes no more points then."""
+        request = task.request
+        with self._changed:
+            points = task.next_points()
+            task.over = task.cancelled or not points
+            if task.over:
+                return None
+            ids, queries = _as_arrays(points)
+            task.run = TrackRun(
+                source,
+                tracker,
+                queries,
+                ids,
+                start=request.start,
+                end=request.end,
+                backward=task.running == "backward",
+            )
+            return task.run
+
+    def _deliver(self, task: _Task, prediction: Prediction) -> None:
+        """Hand a result to the GUI once it has taken most of the ones before."""
+        with self._changed:
+            self._changed.wait_for(lambda: task.cancelled or self._undelivered < UNDELIVERED)
+            if task.cancelled:
+                return
+            self._undelivered += 1
+        for array in (prediction.ids, prediction.tracks, prediction.visibility, prediction.confidence):
+            array.flags.writeable = False
+        self.result.emit(Result(task.request.generation, prediction))
