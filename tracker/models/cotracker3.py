@@ -1,0 +1,319 @@
+"""CoTracker3 (Karaev et al., "CoTracker3: Simpler and Better Point Tracking by Pseudo-Labelling Real Videos", 2024).
+
+Every frame is encoded once. A point is described by a 7x7 patch of features around its query (the template) on four
+pyramid levels. Its positions on all frames of a window are then refined together, a few times over: correlate the
+patch around the present guess with the template, look at all points and frames with a transformer, move the guess.
+
+The offline network does this once for the whole video, the online one for windows of 16 frames, each starting 8 frames
+after the one before and from its result. They are the same network with the same state-dict keys.
+
+Positions are x, y with whole numbers at pixel centres. "Feature pixels" are image pixels divided by the stride.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from tracker.models.correlation import build_pyramid, correlate, sample_templates
+from tracker.models.encoder import FeatureEncoder, normalise_features
+from tracker.models.output import TrackOutput, WindowIterations
+from tracker.models.updateformer import Mlp, UpdateFormer
+
+FOURIER_SCALES = 10  # displacements are embedded at scales 1, 2, 4 .. 512
+
+
+@dataclass(frozen=True)
+class CoTracker3Config:
+    """The released checkpoints use the defaults, with `window` 16 online and 60 offline. Smaller ones are for CPUs."""
+
+    kind: Literal["online", "offline"] = "online"
+    window: int = 16  # online: frames refined together; offline: frames that the time embedding was made for
+    resolution: tuple[int, int] = (384, 512)  # (height, width) that frames are brought to, and displacements' unit
+    stride: int = 4  # image pixels per feature pixel
+    encoder_channels: tuple[int, int, int, int] = (64, 96, 128, 128)
+    feature_channels: int = 128
+    levels: int = 4
+    radius: int = 3
+    correlation_hidden: int = 384
+    correlation_channels: int = 256
+    width: int = 384
+    depth: int = 3
+    heads: int = 8
+    mlp_ratio: int = 4
+    virtual_tracks: int = 64
+    iterations: int = 6
+
+    @property
+    def step(self) -> int:
+        """Frames from one online window to the next."""
+        return self.window // 2
+
+    @property
+    def patch(self) -> int:
+        """Positions in a template."""
+        return (2 * self.radius + 1) ** 2
+
+    @property
+    def token_inputs(self) -> int:
+        """Visibility, confidence, correlations, and the embedded displacements to the frames before and after."""
+        return 2 + self.levels * self.correlation_channels + 4 + 2 * 4 * FOURIER_SCALES
+
+
+class Estimate(NamedTuple):
+    """What is believed of N points over T frames, between two iterations."""
+
+    coords: Tensor  # (B, N, T, 2) feature pixels
+    visibility: Tensor  # (B, N, T) logits
+    confidence: Tensor  # (B, N, T) logits
+
+    def frames(self, start: int, stop: int) -> "Estimate":
+        return Estimate(*(part[:, :, start:stop] for part in self))
+
+
+class CoTracker3(nn.Module):
+    """The network. See `forward` for whole videos; a session uses the parts that `forward` is made of."""
+
+    def __init__(self, config: CoTracker3Config) -> None:
+        super().__init__()
+        self.config = config
+        self.fnet = FeatureEncoder(config.encoder_channels, config.feature_channels, config.stride)
+        self.corr_mlp = Mlp(config.patch**2, config.correlation_hidden, config.correlation_channels)
+        self.updateformer = UpdateFormer(
+            config.token_inputs,
+            config.width,
+            config.depth,
+            config.heads,
+            config.mlp_ratio,
+            config.virtual_tracks,
+            outputs={"flow_head": 2, "vis_conf_head": 2},
+        )
+        self.time_emb: Tensor
+        self.register_buffer("time_emb", time_embedding(config.window, config.token_inputs))
+
+    def forward(
+        self, video: Tensor, queries: Tensor, iters: int | None = None, *, all_iterations: bool = False
+    ) -> TrackOutput:
+        """Track points through whole videos.
+
+        Args:
+            video: (B, T, 3, H, W) RGB 0..255; H and W are multiples of the stride. It is used at this size.
+            queries: (B, N, 3) t, x, y: the frame and the pixel position each track starts from.
+            iters: refinement iterations; the configuration's where None.
+            all_iterations: give every iteration of every window too, which training needs.
+
+        An online network runs over overlapping windows and pads the last one by repeating the last frame. A video
+        shorter than a window is one window (the published code gives zeros for eight frames or fewer).
+
+        Raises:
+            ValueError: H or W is not a multiple of the stride, or too small for the pyramid.
+        """
+        features = self.encode(video.flatten(0, 1)).unflatten(0, video.shape[:2])
+        points = queries[..., 1:].float() / self.config.stride
+        history = self.track(features, queries[..., 0].long(), points, iters)
+        total = history[-1][1][-1].coords.shape[2] + history[-1][0]
+        whole = join_windows([(start, iterations[-1]) for start, iterations in history], min(total, video.shape[1]))
+        tracks, visibility, confidence = self.report(whole)
+        windows = [self._report_iterations(*window) for window in history] if all_iterations else None
+        return TrackOutput(tracks, visibility.sigmoid(), confidence.sigmoid(), windows)
+
+    def encode(self, images: Tensor, at_once: int | None = None) -> Tensor:
+        """Level-0 features: (T, 3, H, W) 0..255 -> (T, H / stride, W / stride, C), every vector of length 1.
+
+        A frame's features depend on no other frame. `at_once` frames are encoded together; where None, all of them
+        while gradients are recorded, else as many as suits the device.
+        """
+        if any(size % self.config.stride or size < self.smallest_side for size in images.shape[-2:]):
+            height, width = images.shape[-2:]
+            raise ValueError(
+                f"frames of {width}x{height}: both sides must be multiples of {self.config.stride} "
+                f"and at least {self.smallest_side} pixels"
+            )
+        if at_once is None:
+            at_once = len(images) if torch.is_grad_enabled() else (16 if images.is_cuda else 1)
+        pieces = images.split(max(1, at_once))
+        return torch.cat([normalise_features(self.fnet(2 * (piece / 255) - 1)) for piece in pieces])
+
+    @property
+    def smallest_side(self) -> int:
+        """The smallest frame side in pixels that leaves a pixel on the last pyramid level."""
+        return max(16, self.config.stride * 2 ** (self.config.levels - 1))
+
+    def pyramid(self, features: Tensor) -> list[Tensor]:
+        """(B, T, h, w, C) -> the levels, each half the size of the one before."""
+        return build_pyramid(features, self.config.levels)
+
+    def templates(self, pyramid: list[Tensor], frames: Tensor, points: Tensor) -> list[Tensor]:
+        """The patches that describe points: (B, N, patch, C) per level.
+
+        Args:
+            pyramid: levels of (B, T, h, w, C).
+            frames: (B, N) integer, which of the T frames each point is taken from (clamped).
+            points: (B, N, 2) feature pixels of level 0.
+        """
+        frames = frames.clamp(0, pyramid[0].shape[1] - 1)
+        return [sample_templates(level, frames, points / 2**i, self.config.radius) for i, level in enumerate(pyramid)]
+
+    def track(
+        self, features: Tensor, frames: Tensor, points: Tensor, iters: int | None = None, **limits: object
+    ) -> list[tuple[int, list[Estimate]]]:
+        """Track from features: one window offline, overlapping ones online.
+
+        Args:
+            features: (B, T, h, w, C) of level 0.
+            frames: (B, N) integer query frames.
+            points: (B, N, 2) query positions in feature pixels.
+            limits: `max_tokens` and `before_iteration` of `refine`.
+
+        Returns:
+            (first frame, estimate after each iteration) of every window. The last window of an online network may reach
+            beyond the video.
+        """
+        templates = self.templates(self.pyramid(features), frames, points)
+        length = features.shape[1]
+        if self.config.kind == "offline":
+            guess = first_guess(points, length)
+            return [(0, self.refine(self.pyramid(features), templates, guess, iters, **limits))]  # type: ignore[arg-type]
+        window, step = self.config.window, self.config.step
+        history: list[tuple[int, list[Estimate]]] = []
+        for start in range(0, max(1, length - step), step):
+            inside = torch.arange(start, start + window, device=features.device).clamp_max(length - 1)
+            started = (frames < start + window)[..., None, None]
+            guess = first_guess(points, window)
+            if history:
+                overlap = history[-1][1][-1].frames(step, window)
+                guess = carry_over(guess, overlap, frames < start + window - step)
+            known = [template * started for template in templates]
+            history.append((start, self.refine(self.pyramid(features[:, inside]), known, guess, iters, **limits)))  # type: ignore[arg-type]
+        return history
+
+    def refine(
+        self,
+        pyramid: list[Tensor],
+        templates: list[Tensor],
+        guess: Estimate,
+        iters: int | None = None,
+        *,
+        max_tokens: int = 4096,
+        before_iteration: Callable[[], None] | None = None,
+    ) -> list[Estimate]:
+        """Refine one window; the estimate after each iteration, the last being the result.
+
+        Args:
+            pyramid: levels of (B, T, h, w, C).
+            templates: levels of (B, N, patch, C); all zeros for a point that has not started.
+            guess: where to begin.
+            iters: how often; the configuration's where None.
+            max_tokens: about how many of the N * T tokens are worked on at once. Bounds the memory, not the result.
+            before_iteration: called before every iteration; may raise to stop.
+        """
+        if torch.is_autocast_enabled(pyramid[0].device.type):
+            reduced = torch.get_autocast_dtype(pyramid[0].device.type)
+            pyramid = [level.to(reduced) for level in pyramid]
+            templates = [template.to(reduced) for template in templates]
+        time = self._time_embedding(guess.coords.shape[2])
+        history = []
+        for _ in range(self.config.iterations if iters is None else iters):
+            if before_iteration is not None:
+                before_iteration()
+            guess = Estimate(guess.coords.detach(), guess.visibility, guess.confidence)
+            delta = self.updateformer(self._tokens(pyramid, templates, guess, time, max_tokens), max_tokens).float()
+            guess = Estimate(
+                guess.coords + delta[..., :2], guess.visibility + delta[..., 2], guess.confidence + delta[..., 3]
+            )
+            history.append(guess)
+        return history
+
+    def _tokens(
+        self, pyramid: list[Tensor], templates: list[Tensor], guess: Estimate, time: Tensor, max_tokens: int
+    ) -> Tensor:
+        """The transformer's input, (B, N, T, width), some points at a time."""
+        moved = fourier_embedding(displacements(guess.coords) / self._displacement_unit(guess.coords))
+        state = torch.cat([guess.visibility[..., None], guess.confidence[..., None]], dim=-1)
+        size = max(1, max_tokens // guess.coords.shape[2])
+        tokens = []
+        for first in range(0, max(1, guess.coords.shape[1]), size):
+            some = slice(first, first + size)
+            coords = guess.coords[:, some]
+            correlations = [
+                self.corr_mlp(correlate(level, template[:, some], coords / 2**i, self.config.radius))
+                for i, (level, template) in enumerate(zip(pyramid, templates, strict=True))
+            ]
+            inputs = torch.cat([state[:, some], *correlations, moved[:, some]], dim=-1) + time
+            tokens.append(self.updateformer.input_transform(inputs))
+        return torch.cat(tokens, dim=1)
+
+    def _displacement_unit(self, like: Tensor) -> Tensor:
+        """Displacements are fractions of the working resolution, whatever the size of the frames given."""
+        height, width = self.config.resolution
+        return like.new_tensor([width, height, width, height]) / self.config.stride
+
+    def _time_embedding(self, length: int) -> Tensor:
+        """(1, length, inputs): the buffer, stretched or shrunk to this many frames."""
+        if length == self.time_emb.shape[1]:
+            return self.time_emb
+        rows = self.time_emb.transpose(1, 2)
+        return F.interpolate(rows, length, mode="linear", align_corners=False).transpose(1, 2)
+
+    def report(self, estimate: Estimate) -> tuple[Tensor, Tensor, Tensor]:
+        """Tracks (B, T, N, 2) in image pixels, visibility and confidence logits (B, T, N)."""
+        tracks = estimate.coords.transpose(1, 2) * self.config.stride
+        return tracks, estimate.visibility.transpose(1, 2), estimate.confidence.transpose(1, 2)
+
+    def _report_iterations(self, start: int, iterations: list[Estimate]) -> WindowIterations:
+        tracks, visibility, confidence = zip(*map(self.report, iterations), strict=True)
+        return WindowIterations(start, torch.stack(tracks), torch.stack(visibility), torch.stack(confidence))
+
+
+def first_guess(points: Tensor, length: int) -> Estimate:
+    """The query position on every frame, nothing known of visibility: (B, N, 2) -> N points over `length` frames."""
+    zeros = points.new_zeros(*points.shape[:2], length)
+    return Estimate(points[:, :, None].expand(-1, -1, length, -1), zeros, zeros)
+
+
+def carry_over(guess: Estimate, overlap: Estimate, carried: Tensor) -> Estimate:
+    """Begin a window with the result of the one before, for the points where `carried` (B, N) is true.
+
+    The overlapping frames take their old values and the new frames the value of the last of them.
+    """
+    length = guess.coords.shape[2]
+    index = torch.arange(length, device=carried.device).clamp_max(overlap.coords.shape[2] - 1)
+    parts = []
+    for fresh, old in zip(guess, overlap, strict=True):
+        chosen = carried.view(*carried.shape, *[1] * (fresh.ndim - 2))
+        parts.append(torch.where(chosen, old[:, :, index], fresh))
+    return Estimate(*parts)
+
+
+def join_windows(windows: list[tuple[int, Estimate]], length: int) -> Estimate:
+    """One estimate over `length` frames; where windows overlap the later one counts."""
+    pieces = []
+    ends = [start for start, _ in windows[1:]] + [length]
+    for (start, estimate), end in zip(windows, ends, strict=True):
+        pieces.append(estimate.frames(0, end - start))
+    return Estimate(*(torch.cat(parts, dim=2) for parts in zip(*pieces, strict=True)))
+
+
+def displacements(coords: Tensor) -> Tensor:
+    """(B, N, T, 2) -> (B, N, T, 4): from the next frame, and from the frame before; zero beyond the ends."""
+    steps = coords[:, :, 1:] - coords[:, :, :-1]
+    return torch.cat([F.pad(-steps, (0, 0, 0, 1)), F.pad(steps, (0, 0, 1, 0))], dim=-1)
+
+
+def fourier_embedding(values: Tensor) -> Tensor:
+    """(..., D) -> (..., D + 2 * D * scales): the values, their sines, then their cosines, scale by scale."""
+    scales = 2.0 ** torch.arange(FOURIER_SCALES, device=values.device, dtype=values.dtype)
+    scaled = (values[..., None, :] * scales[:, None]).flatten(-2)
+    return torch.cat([values, scaled.sin(), (scaled + math.pi / 2).sin()], dim=-1)
+
+
+def time_embedding(length: int, channels: int) -> Tensor:
+    """(1, length, channels): sines, then cosines, of the frame number at falling frequencies."""
+    half = channels // 2
+    frequencies = 10000.0 ** -(torch.arange(half, dtype=torch.float64) / half)
+    angles = torch.arange(length, dtype=torch.float64)[:, None] * frequencies
+    return torch.cat([angles.sin(), angles.cos()], dim=1).float()[None]

@@ -1,0 +1,23 @@
+"""What every point tracking network of this project gives back."""
+
+from typing import NamedTuple
+
+from torch import Tensor
+
+
+class WindowIterations(NamedTuple):
+    """Every refinement iteration of one window, for losses that look at all of them."""
+
+    start: int  # first frame of the window
+    tracks: Tensor  # (I, B, S, N, 2) pixels of the given video
+    visibility_logits: Tensor  # (I, B, S, N)
+    confidence_logits: Tensor  # (I, B, S, N)
+
+
+class TrackOutput(NamedTuple):
+    """Tracks of N points over the T frames of B videos."""
+
+    tracks: Tensor  # (B, T, N, 2) pixels (x, y) of the given video
+    visibility: Tensor  # (B, T, N) probability
+    confidence: Tensor  # (B, T, N) probability that the position is within 12 pixels
+    windows: list[WindowIterations] | None = None  # only when asked for

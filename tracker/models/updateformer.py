@@ -1,0 +1,166 @@
+"""The update transformer: attention over time within a track, and between tracks through a few virtual ones.
+
+Tokens are (B, N, T, D) everywhere. Attention picks the axis it works along; all else is per token.
+"""
+
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+Axis = Literal["time", "points"]
+
+
+class Mlp(nn.Module):
+    """Linear, GELU, linear. `approximate` is the kind of GELU: "none" (exact) or "tanh"."""
+
+    def __init__(self, inputs: int, hidden: int, outputs: int, approximate: str = "none") -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(inputs, hidden)
+        self.fc2 = nn.Linear(hidden, outputs)
+        self.approximate = approximate
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc2(F.gelu(self.fc1(x), approximate=self.approximate))
+
+
+class Attention(nn.Module):
+    """Multi-head attention of `x` to `context`; `along` says whether sequences run over time or over points."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.to_q = nn.Linear(width, width)
+        self.to_kv = nn.Linear(width, 2 * width)
+        self.to_out = nn.Linear(width, width)
+
+    def forward(self, x: Tensor, context: Tensor, along: Axis) -> Tensor:
+        """(B, N, T, D), (B, M, T, D) -> (B, N, T, D); along time N and M are the same tracks."""
+        batch, count, length, width = x.shape
+        key, value = self.to_kv(context).chunk(2, dim=-1)
+        q, k, v = (self._split(part, along) for part in (self.to_q(x), key, value))
+        y = F.scaled_dot_product_attention(q, k, v).transpose(1, 2)  # (groups, sequence, heads, D / heads)
+        if along == "time":
+            y = y.reshape(batch, count, length, width)
+        else:
+            y = y.unflatten(0, (batch, length)).transpose(1, 2).reshape(batch, count, length, width)
+        return self.to_out(y)
+
+    def _split(self, x: Tensor, along: Axis) -> Tensor:
+        """(B, N, T, D) -> (groups, heads, sequence, D / heads)."""
+        x = x.unflatten(-1, (self.heads, -1))
+        if along == "points":
+            x = x.transpose(1, 2)
+        return x.flatten(0, 1).transpose(1, 2)
+
+
+class SelfBlock(nn.Module):
+    """x += attention(norm(x)); x += mlp(norm(x)). The norms have no weights."""
+
+    def __init__(self, width: int, heads: int, mlp_ratio: int) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(width, eps=1e-6, elementwise_affine=False)
+        self.attn = Attention(width, heads)
+        self.norm2 = nn.LayerNorm(width, eps=1e-6, elementwise_affine=False)
+        self.mlp = Mlp(width, mlp_ratio * width, width, "tanh")
+
+    def forward(self, x: Tensor, along: Axis) -> Tensor:
+        normed = self.norm1(x)
+        x = x + self.attn(normed, normed, along)
+        return x + self.mlp(self.norm2(x))
+
+
+class CrossBlock(nn.Module):
+    """x += attention(norm(x), norm_context(context)) within each frame; x += mlp(norm(x))."""
+
+    def __init__(self, width: int, heads: int, mlp_ratio: int) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(width, eps=1e-6, elementwise_affine=False)
+        self.norm_context = nn.LayerNorm(width)
+        self.cross_attn = Attention(width, heads)
+        self.norm2 = nn.LayerNorm(width, eps=1e-6, elementwise_affine=False)
+        self.mlp = Mlp(width, mlp_ratio * width, width, "tanh")
+
+    def forward(self, x: Tensor, context: Tensor) -> Tensor:
+        x = x + self.cross_attn(self.norm1(x), self.norm_context(context), "points")
+        return x + self.mlp(self.norm2(x))
+
+
+def in_chunks(function: Callable[[Tensor], Tensor], x: Tensor, size: int, dim: int) -> Tensor:
+    """`function(x)`, computed in pieces of `size` along `dim` where x is longer than that."""
+    if x.shape[dim] <= size:
+        return function(x)
+    return torch.cat([function(part) for part in x.split(size, dim)], dim)
+
+
+class UpdateFormer(nn.Module):
+    """Tokens of N points over T frames -> their updates.
+
+    Points do not attend to each other but to `virtual_tracks` learned tokens per frame, which attend to all points.
+    Large numbers of points are computed in pieces with the same result: only the virtual tokens need all points of a
+    frame at once.
+
+    Args:
+        inputs: numbers per token.
+        depth: time blocks, and as many triples of space blocks.
+        outputs: sizes of the heads, by name; the outputs are concatenated in this order.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        width: int,
+        depth: int,
+        heads: int,
+        mlp_ratio: int,
+        virtual_tracks: int,
+        outputs: dict[str, int],
+    ) -> None:
+        super().__init__()
+        shape = (width, heads, mlp_ratio)
+        self.input_transform = nn.Linear(inputs, width)
+        self.virual_tracks = nn.Parameter(torch.randn(1, virtual_tracks, 1, width))  # spelled as in the checkpoints
+        self.time_blocks = nn.ModuleList(SelfBlock(*shape) for _ in range(depth))
+        self.space_virtual_blocks = nn.ModuleList(SelfBlock(*shape) for _ in range(depth))
+        self.space_virtual2point_blocks = nn.ModuleList(CrossBlock(*shape) for _ in range(depth))
+        self.space_point2virtual_blocks = nn.ModuleList(CrossBlock(*shape) for _ in range(depth))
+        self.head_names = tuple(outputs)
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.zeros_(module.bias)
+        for name, size in outputs.items():
+            head = nn.Linear(width, size)
+            nn.init.trunc_normal_(head.weight, std=0.001)
+            nn.init.zeros_(head.bias)
+            self.add_module(name, head)
+
+    def forward(self, points: Tensor, max_tokens: int) -> Tensor:
+        """(B, N, T, D) tokens after `input_transform` -> (B, N, T, sum of outputs).
+
+        At most about `max_tokens` of the N * T tokens are in work at once.
+        """
+        batch, count, length = points.shape[:3]
+        some_points = max(1, max_tokens // length)
+        some_frames = max(1, max_tokens // max(count, 1))
+        # The virtual tracks start equal on every frame. The first time block keeps them so: one frame stands for all.
+        virtual = self.virual_tracks.expand(batch, -1, 1, -1)
+        for i in range(len(self.time_blocks)):
+            points = in_chunks(lambda x, i=i: self.time_blocks[i](x, "time"), points, some_points, 1)  # type: ignore[misc]
+            virtual = self.time_blocks[i](virtual, "time").expand(-1, -1, length, -1)
+            virtual = self._look_at_points(i, virtual, points, some_frames)
+            virtual = self.space_virtual_blocks[i](virtual, "points")
+            points = in_chunks(
+                lambda x, i=i, v=virtual: self.space_point2virtual_blocks[i](x, v),  # type: ignore[misc]
+                points,
+                some_points,
+                1,
+            )
+        return torch.cat([getattr(self, name)(points) for name in self.head_names], dim=-1)
+
+    def _look_at_points(self, i: int, virtual: Tensor, points: Tensor, some_frames: int) -> Tensor:
+        block = self.space_virtual2point_blocks[i]
+        pieces = zip(virtual.split(some_frames, 2), points.split(some_frames, 2), strict=True)
+        return torch.cat([block(v, p) for v, p in pieces], dim=2)
