@@ -1,6 +1,7 @@
 """A run over real decoded video: forward, backward, points that come and go, damage, cancelling, memory."""
 
 import weakref
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ STARTS = np.array([[50, 40], [80, 60], [100, 84]], np.float32)
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("clips") / "panning.mp4"
-    with VideoWriter(path, 160, 120, 25) as writer:
+    with VideoWriter(path, 160, 120, Fraction(25)) as writer:
         for frame in panning(SHIFTS):
             writer.write(frame)
     return path
@@ -124,7 +125,7 @@ class TestBackward:
     def test_tracks_from_the_query_down_to_the_start(self, source):
         found = list(run(source, [at(0, 30), at(1, 18)], start=4, backward=True))
         assert all(np.all(np.diff([f.first_frame, f.end_frame]) > 0) for f in found)
-        assert [f.end_frame for f in found][0] == 31
+        assert found[0].end_frame == 31
         assert found[-1].first_frame == 4
         tracks, visibility = table(found, 2)
         assert np.abs(tracks[4:31, 0] - truth(0, np.arange(4, 31))).max() < 0.5
@@ -151,7 +152,7 @@ class TestPointsComeAndGo:
     def test_a_point_ahead_joins(self, source):
         spy = Spy()
         work = run(source, [at(0, 0)], spy)
-        found = []
+        found: list[Prediction] = []
         for prediction in work:
             if not found:
                 assert work.add_points(np.array([at(1, 20)], np.float32), np.array([1]))
@@ -164,7 +165,7 @@ class TestPointsComeAndGo:
     def test_a_point_behind_gets_a_pass_of_its_own(self, source):
         spy = Spy()
         work = run(source, [at(0, 5)], spy)
-        found = []
+        found: list[Prediction] = []
         for prediction in work:
             if prediction.first_frame == 17:
                 work.add_points(np.array([at(1, 2), at(2, 30)], np.float32), np.array([1, 2]))
@@ -178,7 +179,7 @@ class TestPointsComeAndGo:
 
     def test_a_point_added_after_the_last_window_is_caught_up(self, source):
         work = run(source, [at(0, 30)])
-        found = []
+        found: list[Prediction] = []
         for prediction in work:
             if prediction.end_frame == COUNT and len(found) < 4:
                 work.add_points(np.array([at(1, 25)], np.float32), np.array([1]))
@@ -188,7 +189,7 @@ class TestPointsComeAndGo:
 
     def test_a_point_added_anew_starts_anew(self, source):
         work = run(source, [at(0, 0)])
-        found = []
+        found: list[Prediction] = []
         for prediction in work:
             if prediction.first_frame == 8:
                 work.add_points(np.array([at(2, 16)], np.float32), np.array([0]))
@@ -198,7 +199,7 @@ class TestPointsComeAndGo:
 
     def test_removed_points_are_no_longer_given(self, source):
         work = run(source, [at(0, 0), at(1, 0)])
-        found = []
+        found: list[Prediction] = []
         for prediction in work:
             work.remove_points([1, 99])
             found.append(prediction)
@@ -207,7 +208,7 @@ class TestPointsComeAndGo:
 
     def test_ends_when_no_point_is_left(self, source):
         work = run(source, [at(0, 0)])
-        found = []
+        found: list[Prediction] = []
         for prediction in work:
             work.remove_points([0])
             found.append(prediction)
@@ -266,8 +267,8 @@ class TestBadInput:
                         raise InputError("panning.mp4: frame 18 is damaged and cannot be decoded")
                     yield frame
 
-        work = run(Damaged(), [at(0, 0)])  # type: ignore[arg-type]
-        found = []
+        work = run(Damaged(), [at(0, 0)])
+        found: list[Prediction] = []
         with pytest.raises(InputError, match="frame 18"):
             found.extend(work)
         # extend keeps what came before the error
@@ -290,5 +291,5 @@ def test_memory_does_not_grow_with_the_video(source):
                 del frame
                 alive.append(sum(one() is not None for one in held))
 
-    list(run(Counting(), [at(0, 0)]))  # type: ignore[arg-type]
+    list(run(Counting(), [at(0, 0)]))
     assert max(alive) <= LucasKanade.step_frames + 1
