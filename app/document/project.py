@@ -2,13 +2,10 @@
 
 import math
 import os
-import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from itertools import islice
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -20,46 +17,25 @@ from app.document.database import remove_side_files
 from app.document.edits import (
     FIELD_NAMES,
     Edit,
-    Patch,
     Presence,
     Properties,
     Touched,
-    joined,
     make_patch,
     removal,
 )
-from app.document.history import History, Keeper, MemoryKeeper, Step
+from app.document.history import History, Keeper, MemoryKeeper
 from app.document.recovery import create_unsaved, is_unsaved, refuse_if_open
-from app.document.runs import Limits, RunInfo, prediction_patch
+from app.document.run_steps import RunSteps
+from app.document.runs import RunInfo
 from app.document.store import Store, read_project
 from app.document.video_ref import VideoRef
 from tracker.files import InputError, atomic_output
 from tracker.labels.table import Cells, Source, State, TrackInfo, TrackTable, as_query_points, colour_for
 
-if TYPE_CHECKING:
-    from tracker.inference.session import Prediction
-
-# A run is kept in pieces of about this many frames: few enough to rewrite the last one with every window, and many
-# enough that windows that overlap by half are kept once.
-PIECE_FRAMES = 64
-# While the mouse is down positions go to the file at most this often, the last one when it is let go.
-GESTURE_SAVE_SECONDS = 0.1
-# A gesture that nobody ended is over after this time.
-GESTURE_IDLE_SECONDS = 1.0
+__all__ = ["Document", "RunInfo"]
 
 
-@dataclass
-class _Gesture:
-    """A drag that goes on: one step whose edits are made anew with each call."""
-
-    number: int
-    before: dict[tuple[int, int], Cells] = field(default_factory=dict)  # by track and frame
-    moved_at: float = 0.0
-    saved_at: float = -math.inf
-    saved: bool = True
-
-
-class Document:
+class Document(RunSteps):
     """Tracks over the frames of one video, with runs and an undo history; Qt-free.
 
     Each intention (`add_tracks`, `place_anchor`, …) makes one edit, does it, keeps it in the project file and calls
@@ -84,19 +60,10 @@ class Document:
 
     def __init__(self, n_frames: int, video: VideoRef | None = None, keeper: Keeper | None = None) -> None:
         """A new document without a file, unless a `keeper` is given; see also `new` and `open`."""
-        self.table = TrackTable(n_frames)
-        self.video = video
-        self.runs: dict[int, RunInfo] = {}
+        super().__init__(TrackTable(n_frames), keeper or MemoryKeeper(), video)
         self.path: Path | None = None
-        self.changed: Callbacks[Change] = Callbacks()
         self.refused: Callbacks[str] = Callbacks()
-        self._keeper = keeper or MemoryKeeper()
-        self._history = History()
         self._next_id = 0
-        self._gesture: _Gesture | None = None
-        self._open_runs: dict[int, bool] = {}  # whether it has written a step
-        self._waiting: list[Callable[[], object]] = []
-        self._tail: Patch | None = None  # the last piece of the top step, where that is a run's
 
     # -- files
 
@@ -197,115 +164,6 @@ class Document:
             self.video = video
             self.changed(Change("all"))
 
-    # -- undo
-
-    @property
-    def can_undo(self) -> bool:
-        """Whether there is a step to undo."""
-        return self._history.position > 0
-
-    @property
-    def can_redo(self) -> bool:
-        """Whether there is a step to redo."""
-        return self._history.position < len(self._history.steps)
-
-    @property
-    def undo_text(self) -> str:
-        """What undo would take back, "" for nothing."""
-        return self._history.top.label if self._history.top else ""
-
-    @property
-    def redo_text(self) -> str:
-        """What redo would do again, "" for nothing."""
-        return self._history.steps[self._history.position].label if self.can_redo else ""
-
-    @property
-    def history_position(self) -> int:
-        """How many of the `history_steps` are done."""
-        return self._history.position
-
-    def history_steps(self) -> list[str]:
-        """The names of all steps, oldest first, those that were undone at the end."""
-        return [step.label for step in self._history.steps]
-
-    def undo(self, initiator: object = None) -> bool:
-        """Take the last step back, exactly. False where there is none."""
-        self._settle()
-        return self.can_undo and self._go(self._history.position - 1, initiator)
-
-    def redo(self, initiator: object = None) -> bool:
-        """Do again what was undone last, exactly. False where there is nothing."""
-        self._settle()
-        return self.can_redo and self._go(self._history.position, initiator)
-
-    def go_to(self, position: int, initiator: object = None) -> None:
-        """Undo or redo until `position` steps are done, as a click into the history panel asks."""
-        while self._history.position > max(position, 0) and self.undo(initiator):
-            pass
-        while self._history.position < position and self.redo(initiator):
-            pass
-
-    def _go(self, index: int, initiator: object) -> bool:
-        """Cross the step at `index`: back where it is done, else forth."""
-        back = index < self._history.position
-        touched: list[Touched] = []
-        position = index if back else index + 1
-        try:
-            for edit in self._keeper.edits(index, backwards=back):
-                if back:
-                    edit.revert(self.table)
-                else:
-                    edit.apply(self.table)
-                touched.append(edit.touched)
-            self._keeper.move(position, touched, self.table)
-        except InputError:
-            for edit in reversed(list(islice(self._keeper.edits(index, backwards=back), len(touched)))):
-                if back:
-                    edit.apply(self.table)
-                else:
-                    edit.revert(self.table)
-            raise
-        step, self._tail = self._history.steps[index], None
-        self._history.position = position
-        if back and step.run is not None:
-            self._open_runs.pop(step.run, None)
-        self.changed(_change(touched, initiator))
-        return True
-
-    # -- doing
-
-    def do(self, edits: Edit | Sequence[Edit], label: str, initiator: object = None) -> None:
-        """Do one edit, or several, as one step. They were made on the table as it is now."""
-        edits = [edits] if isinstance(edits, Patch | Presence | Properties) else list(edits)
-        self._write(self._history.position, Step(label), 0, edits, initiator)
-
-    def _write(self, index: int, step: Step, first: int, edits: Sequence[Edit], initiator: object) -> None:
-        """Apply edits, and keep them as the pieces `first` and on of the step at `index`."""
-        if not edits:
-            return
-        for edit in edits:
-            edit.apply(self.table)
-        touched = [edit.touched for edit in edits]
-        step = replace(step, pieces=first + len(edits))
-        try:
-            self._keeper.record(index, step, first, edits, touched, self.table)
-        except InputError:
-            for edit in reversed(edits):
-                edit.revert(self.table)
-            raise
-        self._history.record(index, step)
-        self._tail = None
-        self.changed(_change(touched, initiator))
-
-    def _settle(self) -> None:
-        """End the gesture that goes on, and do what waited for it: the table is then what the next edit stands on."""
-        if self._gesture is not None:
-            self._save_gesture()
-            self._gesture = None
-        waiting, self._waiting = self._waiting, []
-        for act in waiting:
-            act()
-
     # -- tracks
 
     def add_tracks(
@@ -404,44 +262,6 @@ class Document:
             self.do(patch, label, initiator)
         return True
 
-    def end_gesture(self) -> None:
-        """The mouse was let go: what the gesture did is one step, and kept."""
-        self._settle()
-
-    def _move_in_gesture(
-        self, number: int, cell: tuple[int, int], before: Cells, patch: Patch | None, label: str, initiator: object
-    ) -> None:
-        if self._gesture is None:
-            if patch is None:
-                return
-            self._gesture = _Gesture(number)
-            self._history.record(self._history.position, Step(label))
-            self._tail = None
-        gesture = self._gesture
-        gesture.moved_at = time.monotonic()
-        gesture.before.setdefault(cell, before)
-        if patch is None:
-            return
-        patch.apply(self.table)
-        gesture.saved = False
-        if gesture.moved_at - gesture.saved_at >= GESTURE_SAVE_SECONDS:
-            self._save_gesture()
-        self.changed(_change([patch.touched], initiator))
-
-    def _save_gesture(self) -> None:
-        gesture, index = self._gesture, self._history.position - 1
-        if gesture is None or gesture.saved:
-            return
-        edits, touched = [], []
-        for (track_id, frame), before in gesture.before.items():
-            patch = make_patch([track_id], frame, before, self.table.read([track_id], frame, frame + 1))
-            edits += [patch] if patch else []
-            touched.append(Touched((track_id,), frame, frame + 1, FIELD_NAMES, anchors=True))
-        step = replace(self._history.steps[index], pieces=len(edits))
-        self._keeper.record(index, step, 0, edits, touched, self.table)
-        self._history.record(index, step)
-        gesture.saved, gesture.saved_at = True, gesture.moved_at
-
     def clear(self, ids: Iterable[int], start: int, end: int, initiator: object = None) -> None:
         """Cells on frames start to end (exclusive) become unlabelled, anchors and approved ones too."""
         self._settle()
@@ -479,87 +299,6 @@ class Document:
         if patch:
             self.do(patch, _counted(verb, list(patch.ids)), initiator)
 
-    # -- runs
-
-    def begin_run(self, info: RunInfo) -> int:
-        """A tracker starts; gives the run's number. What it predicts goes to `apply_prediction`."""
-        run_id = max(self.runs, default=-1) + 1
-        self._set_run(run_id, replace(info, started=_now(), ended="", outcome=""))
-        self._open_runs[run_id] = False
-        return run_id
-
-    def apply_prediction(
-        self,
-        run_id: int,
-        prediction: "Prediction",
-        source: Source = Source.MODEL,
-        limits: Limits | None = None,
-        initiator: object = None,
-    ) -> bool:
-        """Write what a tracker found, save onto protected cells. False where the run is over or was undone.
-
-        NaN positions, unknown ids and frames outside of the video are left out. `limits` gives by id the frames
-        (start, end) that may be written.
-        """
-        if run_id not in self._open_runs:
-            return False
-        gesture = self._gesture
-        if gesture is not None and time.monotonic() - gesture.moved_at < GESTURE_IDLE_SECONDS:
-            self._waiting.append(lambda: self._apply_prediction(run_id, prediction, source, limits, initiator))
-            return True
-        self._settle()
-        return self._apply_prediction(run_id, prediction, source, limits, initiator)
-
-    def _apply_prediction(
-        self, run_id: int, prediction: "Prediction", source: Source, limits: Limits | None, initiator: object
-    ) -> bool:
-        if run_id not in self._open_runs:
-            return False
-        info = self.runs[run_id]
-        size = (self.video.width, self.video.height) if self.video else None
-        patch = prediction_patch(self.table, prediction, run_id, source, info.visible_above, size, limits)
-        if patch is None:
-            return True
-        position, top = self._history.position, self._history.top
-        if top is None or top.run != run_id:
-            again = " (continued)" if self._open_runs[run_id] else ""
-            self._write(position, Step(f"Track with {info.tracker}{again}", run_id), 0, [patch], initiator)
-            self._open_runs[run_id] = True
-            self._tail = patch
-        else:
-            self._extend_run(position - 1, top, patch, initiator)
-        return True
-
-    def _extend_run(self, index: int, step: Step, patch: Patch, initiator: object) -> None:
-        """Another window of the run whose step is the last one."""
-        tail = self._tail
-        patch.apply(self.table)
-        piece = None
-        if tail is not None and _join_is_small(tail, patch):
-            piece = joined(tail, patch, self.table)
-        first = step.pieces if piece is None else step.pieces - 1
-        step = replace(step, pieces=first + 1)
-        try:
-            self._keeper.record(index, step, first, [piece or patch], [patch.touched], self.table)
-        except InputError:
-            patch.revert(self.table)
-            raise
-        self._history.record(index, step)
-        self._tail = piece or patch
-        self.changed(_change([patch.touched], initiator))
-
-    def end_run(self, run_id: int, outcome: str) -> None:
-        """The tracker is through: outcome "done", "cancelled" or "failed". Later predictions are left out."""
-        self._settle()
-        if run_id in self.runs and not self.runs[run_id].outcome:
-            self._open_runs.pop(run_id, None)
-            self._set_run(run_id, replace(self.runs[run_id], ended=_now(), outcome=outcome))
-
-    def _set_run(self, run_id: int, info: RunInfo) -> None:
-        self._keeper.put_run(run_id, info)
-        self.runs[run_id] = info
-        self.changed(Change("runs"))
-
     # -- questions
 
     def anchors(self, track_id: int) -> list[int]:
@@ -591,26 +330,5 @@ class Document:
         return [i for i in present if not self.table.track(i).locked]
 
 
-def _change(touched: Sequence[Touched], initiator: object) -> Change:
-    """What all of that together is for a view."""
-    ids = tuple(dict.fromkeys(i for each in touched for i in each.ids))
-    spans = [(each.start, each.end) for each in touched if each.fields]
-    start, end = min((s for s, _ in spans), default=0), max((e for _, e in spans), default=0)
-    if any(each.tracks for each in touched):
-        return Change("tracks", ids, start, end, initiator)
-    return Change("cells", ids, start, end, initiator) if touched else Change("history", (), initiator=initiator)
-
-
-def _join_is_small(first: Patch, second: Patch) -> bool:
-    """Whether one rectangle around both is short, and holds not much that is in neither."""
-    frames = max(first.end, second.end) - min(first.start, second.start)
-    both = (first.end - first.start) * len(first.ids) + (second.end - second.start) * len(second.ids)
-    return frames <= PIECE_FRAMES and frames * len({*first.ids, *second.ids}) <= 2 * both
-
-
 def _counted(verb: str, ids: Sequence[int]) -> str:
     return f"{verb} {len(ids)} track{'' if len(ids) == 1 else 's'}"
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

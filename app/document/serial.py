@@ -53,8 +53,9 @@ def _pack(header: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> bytes:
     parts, layout = [], []
     for name, array in arrays.items():
         uniform = array.ndim > 1 and array.size > 0 and array.strides[:2] == (0, 0)
-        layout.append([name, array.dtype.newbyteorder("<").str, list(array.shape), uniform])
-        parts.append(np.asarray(array[0, 0] if uniform else array).astype(layout[-1][1], copy=False).tobytes())
+        dtype = array.dtype.newbyteorder("<")
+        layout.append([name, dtype.str, list(array.shape), uniform])
+        parts.append(np.asarray(array[0, 0] if uniform else array).astype(dtype, copy=False).tobytes())
     text = json.dumps(header | {"arrays": layout}).encode()
     return b"".join([_LENGTH.pack(len(text)), text, *parts])
 

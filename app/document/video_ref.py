@@ -1,7 +1,7 @@
 """What a project knows of its video: enough to find it again and to see whether it is the same."""
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -35,7 +35,7 @@ class VideoRef:
     height: int
     fps: Fraction
     time_base: Fraction
-    pts: NDArray[np.int64]
+    pts: NDArray[np.int64] = field(repr=False)
     first_frame_number: int = 0
     size: int = 0
     content_hash: str = ""

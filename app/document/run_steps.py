@@ -1,0 +1,130 @@
+"""Runs in the history: one step per run, however many windows, beside what a person does meanwhile."""
+
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from app.document.changes import Change
+from app.document.edits import Patch, joined
+from app.document.history import Keeper, Step
+from app.document.runs import Limits, RunInfo, prediction_patch
+from app.document.steps import Steps, change_of
+from app.document.video_ref import VideoRef
+from tracker.files import InputError
+from tracker.labels.table import Source, TrackTable
+
+if TYPE_CHECKING:
+    from tracker.inference.session import Prediction
+
+# A run is kept in pieces of about this many frames: few enough to rewrite the last one with every window, and many
+# enough that windows that overlap by half are kept once.
+PIECE_FRAMES = 64
+# A gesture that nobody ended is over after this time.
+GESTURE_IDLE_SECONDS = 1.0
+
+
+class RunSteps(Steps):
+    """Steps that runs write. `Document` is what to use."""
+
+    def __init__(self, table: TrackTable, keeper: Keeper, video: VideoRef | None) -> None:
+        super().__init__(table, keeper)
+        self.video = video
+        self.runs: dict[int, RunInfo] = {}
+        self._open_runs: dict[int, bool] = {}  # whether it has written a step
+        self._tail: Patch | None = None  # the last piece of the top step, where that is a run's
+
+    def _crossed(self, step: Step, back: bool) -> None:
+        self._tail = None
+        if back and step.run is not None:
+            self._open_runs.pop(step.run, None)
+
+    def begin_run(self, info: RunInfo) -> int:
+        """A tracker starts; gives the run's number. What it predicts goes to `apply_prediction`."""
+        run_id = max(self.runs, default=-1) + 1
+        self._set_run(run_id, replace(info, started=_now(), ended="", outcome=""))
+        self._open_runs[run_id] = False
+        return run_id
+
+    def apply_prediction(
+        self,
+        run_id: int,
+        prediction: "Prediction",
+        source: Source = Source.MODEL,
+        limits: Limits | None = None,
+        initiator: object = None,
+    ) -> bool:
+        """Write what a tracker found, save onto protected cells. False where the run is over or was undone.
+
+        NaN positions, unknown ids and frames outside of the video are left out. `limits` gives by id the frames
+        (start, end) that may be written.
+        """
+        if run_id not in self._open_runs:
+            return False
+        gesture = self._gesture
+        if gesture is not None and time.monotonic() - gesture.moved_at < GESTURE_IDLE_SECONDS:
+            self._waiting.append(lambda: self._apply_prediction(run_id, prediction, source, limits, initiator))
+            return True
+        self._settle()
+        return self._apply_prediction(run_id, prediction, source, limits, initiator)
+
+    def _apply_prediction(
+        self, run_id: int, prediction: "Prediction", source: Source, limits: Limits | None, initiator: object
+    ) -> bool:
+        if run_id not in self._open_runs:
+            return False
+        info = self.runs[run_id]
+        size = (self.video.width, self.video.height) if self.video else None
+        patch = prediction_patch(self.table, prediction, run_id, source, info.visible_above, size, limits)
+        if patch is None:
+            return True
+        position, top = self._history.position, self._history.top
+        if top is None or top.run != run_id:
+            again = " (continued)" if self._open_runs[run_id] else ""
+            self._write(position, Step(f"Track with {info.tracker}{again}", run_id), 0, [patch], initiator)
+            self._open_runs[run_id] = True
+            self._tail = patch
+        else:
+            self._extend_run(position - 1, top, patch, initiator)
+        return True
+
+    def _extend_run(self, index: int, step: Step, patch: Patch, initiator: object) -> None:
+        """Another window of the run whose step is the last one."""
+        tail = self._tail
+        patch.apply(self.table)
+        piece = None
+        if tail is not None and _join_is_small(tail, patch):
+            piece = joined(tail, patch, self.table)
+        first = step.pieces if piece is None else step.pieces - 1
+        step = replace(step, pieces=first + 1)
+        try:
+            self._keeper.record(index, step, first, [piece or patch], [patch.touched], self.table)
+        except InputError:
+            patch.revert(self.table)
+            raise
+        self._history.record(index, step)
+        self._tail = piece or patch
+        self.changed(change_of([patch.touched], initiator))
+
+    def end_run(self, run_id: int, outcome: str) -> None:
+        """The tracker is through: outcome "done", "cancelled" or "failed". Later predictions are left out."""
+        self._settle()
+        if run_id in self.runs and not self.runs[run_id].outcome:
+            self._open_runs.pop(run_id, None)
+            self._set_run(run_id, replace(self.runs[run_id], ended=_now(), outcome=outcome))
+
+    def _set_run(self, run_id: int, info: RunInfo) -> None:
+        self._keeper.put_run(run_id, info)
+        self.runs[run_id] = info
+        self.changed(Change("runs"))
+
+
+def _join_is_small(first: Patch, second: Patch) -> bool:
+    """Whether one rectangle around both is short, and holds not much that is in neither."""
+    frames = max(first.end, second.end) - min(first.start, second.start)
+    both = (first.end - first.start) * len(first.ids) + (second.end - second.start) * len(second.ids)
+    return frames <= PIECE_FRAMES and frames * len({*first.ids, *second.ids}) <= 2 * both
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
