@@ -1,5 +1,5 @@
 """The timeline: one lane per track over the time of the video."""
 
-from app.panels.timeline.panel import TimelinePanel
+from app.panels.timeline.panel import Timeline
 
-__all__ = ["TimelinePanel"]
+__all__ = ["Timeline"]

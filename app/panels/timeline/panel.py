@@ -4,25 +4,26 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QEvent, QPoint, Qt
 from PySide6.QtGui import QHelpEvent, QKeyEvent, QMouseEvent, QResizeEvent, QWheelEvent
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QScrollBar, QToolButton, QToolTip, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QScrollBar, QToolTip, QWidget
 
 from app.document.changes import Change
 from app.document.project import Document
 from app.document.view_state import ViewState
+from app.panels.buttons import IconButton
 from app.panels.subscriptions import Subscriptions
 from app.panels.timeline.lanes import Lanes
 from app.panels.timeline.names import LaneNames
 from app.panels.timeline.ruler import Ruler
 from app.panels.timeline.state import LANE_HEIGHT, TimelineState
 from app.panels.timeline.tooltip import cell_text
-from app.theme import SPACE_S, icon
+from app.theme import SPACE_S
 
 ZOOM_STEP = 1.25  # per notch of the wheel
 NOTCH = 120  # what Qt reports for one
 KEEP_AWAY = 0.1  # of the width: how far from the edge a playhead lands that had left the view
 
 
-class TimelinePanel(QWidget):
+class Timeline(QWidget):
     """Lanes of all tracks. Setting the playhead or the selection of `view` is all that it does."""
 
     def __init__(self, document: Document | None, view: ViewState, parent: QWidget | None = None) -> None:
@@ -38,7 +39,6 @@ class TimelinePanel(QWidget):
         self.names = LaneNames(self._state, self)
         self.time_bar = QScrollBar(Qt.Orientation.Horizontal, self)
         self.lane_bar = QScrollBar(Qt.Orientation.Vertical, self)
-        self._buttons: list[tuple[QToolButton, str]] = []
         self._lay_out()
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName(self.tr("Timeline"))
@@ -158,20 +158,12 @@ class TimelinePanel(QWidget):
         row = QHBoxLayout(corner)
         row.setContentsMargins(SPACE_S, 0, SPACE_S, 0)
         row.setSpacing(0)
-        for name, text, act in (
-            ("mdi6.magnify-minus-outline", self.tr("Zoom out (−)"), lambda: self.zoom(1 / ZOOM_STEP**2)),
-            ("mdi6.arrow-expand-horizontal", self.tr("Show the whole video (0)"), self.fit),
-            ("mdi6.magnify-plus-outline", self.tr("Zoom in (+)"), lambda: self.zoom(ZOOM_STEP**2)),
+        for icon_name, text, key, act in (
+            ("mdi6.magnify-minus-outline", self.tr("Zoom out"), "−", lambda: self.zoom(1 / ZOOM_STEP**2)),
+            ("mdi6.arrow-expand-horizontal", self.tr("Show the whole video"), "0", self.fit),
+            ("mdi6.magnify-plus-outline", self.tr("Zoom in"), "+", lambda: self.zoom(ZOOM_STEP**2)),
         ):
-            button = QToolButton(corner)
-            button.setAutoRaise(True)
-            button.setToolTip(text)
-            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-            button.setAccessibleName(text)
-            button.setFixedSize(28, 28)
-            button.clicked.connect(act)
-            row.addWidget(button)
-            self._buttons.append((button, name))
+            row.addWidget(IconButton(icon_name, text, key, act))
         row.addStretch()
         self._grid = grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
@@ -185,11 +177,6 @@ class TimelinePanel(QWidget):
         grid.addWidget(self.time_bar, 2, 1)
         self.time_bar.setAccessibleName(self.tr("Shown part of the time"))
         self.lane_bar.setAccessibleName(self.tr("Shown tracks"))
-        self._refresh_icons()
-
-    def _refresh_icons(self) -> None:
-        for button, name in self._buttons:
-            button.setIcon(icon(name, self.palette()))
 
     def _scale_changed(self) -> None:
         self._update_bars()
@@ -238,7 +225,6 @@ class TimelinePanel(QWidget):
         if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.DevicePixelRatioChange):
             self.lanes.refresh_look()
             self.names.refresh_icons()
-            self._refresh_icons()
 
     def _fit_width(self) -> None:
         self._grid.activate()

@@ -35,7 +35,12 @@ class Ruler(QWidget):
     def update_playhead(self, frame: int) -> None:
         """Draw again what the playhead covers at a frame."""
         x = round(self._state.scale.centre_of(frame))
-        self.update(self.flag_rect(frame).adjusted(-2, -2, 2, 2).united(QRect(x - 8, 0, 16, self.height())))
+        self.update(
+            self.flag_rect(frame)
+            .adjusted(-2, -2, 2, 2)
+            .united(QRect(x - 8, 0, 16, self.height()))
+            .adjusted(-80, 0, 80, 0)
+        )
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw the exposed part."""
@@ -80,11 +85,16 @@ class Ruler(QWidget):
             painter.setPen(text if major else faint)
             painter.drawLine(x, bottom - (8 if major else 4), x, bottom - 1)
             if major:
-                # The first number would stick out to the left, so it stands beside its tick.
-                left = x - 40 if frame else x
-                align = Qt.AlignmentFlag.AlignHCenter if frame else Qt.AlignmentFlag.AlignLeft
-                painter.setPen(faint)
-                painter.drawText(QRect(left, 2, 80, 15), align | Qt.AlignmentFlag.AlignVCenter, str(frame))
+                self._draw_number(painter, frame, x)
+
+    def _draw_number(self, painter: QPainter, frame: int, x: int) -> None:
+        """A number over its tick, the first one beside it; not where the playhead's own number stands."""
+        text = str(frame)
+        width = QFontMetrics(self.font()).horizontalAdvance(text)
+        area = QRect(x - width // 2 if frame else max(x - width // 2, 2), 2, width + 1, 15)
+        if not area.adjusted(-4, 0, 4, 0).intersects(self.flag_rect(self._state.view.playhead)):
+            painter.setPen(self.palette().color(QPalette.ColorRole.PlaceholderText))
+            painter.drawText(area, Qt.AlignmentFlag.AlignCenter, text)
 
     def _draw_cached(self, painter: QPainter) -> None:
         colour = QColor(self.palette().color(QPalette.ColorRole.Text))

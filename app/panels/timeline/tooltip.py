@@ -10,7 +10,7 @@ from tracker.labels.table import State
 def cell_text(document: Document, lane: int | None, frame: int) -> str:
     """Frame and time, and what is known of the track of a lane there."""
     time = timecode(frame, document.video.fps if document.video else None)
-    text = QCoreApplication.translate("TimelinePanel", "Frame {0}").format(frame)
+    text = QCoreApplication.translate("Timeline", "Frame {0}").format(frame)
     lines = [f"{text}  ·  {time}" if time else text]
     if lane is not None:
         table = document.table
@@ -18,8 +18,8 @@ def cell_text(document: Document, lane: int | None, frame: int) -> str:
         words = [state_text(state), source_text(source)]
         confidence = float(table.confidence[lane, frame])
         if state != State.UNLABELLED and confidence == confidence:
-            words.append(QCoreApplication.translate("TimelinePanel", "confidence {0}").format(number(confidence, 2)))
+            words.append(QCoreApplication.translate("Timeline", "confidence {0}").format(number(confidence, 2)))
         if table.approved[lane, frame]:
-            words.append(QCoreApplication.translate("TimelinePanel", "approved"))
+            words.append(QCoreApplication.translate("Timeline", "approved"))
         lines = [table.tracks[lane].name, *lines, ", ".join(word for word in words if word)]
     return "\n".join(lines)
