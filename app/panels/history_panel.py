@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from PySide6.QtCore import QEvent, (
+from PySide6.QtCore import (
     QAbstractListModel,
+    QEvent,
     QItemSelectionModel,
     QModelIndex,
     QPersistentModelIndex,
