@@ -12,7 +12,7 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QPalette, QShowEvent
+from PySide6.QtGui import QPalette, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QListView,
@@ -129,9 +129,9 @@ class HistoryPanel(QWidget):
             selection.setCurrentIndex(index, QItemSelectionModel.SelectionFlag.ClearAndSelect)
             self.list_view.scrollTo(index)
 
-    def showEvent(self, event: QShowEvent) -> None:
-        """The current step comes into view."""
-        super().showEvent(event)
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """The current step stays in view."""
+        super().resizeEvent(event)
         self.list_view.scrollTo(self.list_view.currentIndex())
 
     def changeEvent(self, event: QEvent) -> None:

@@ -10,7 +10,7 @@ def wash_selection(view: QAbstractItemView) -> None:
     """Selected rows get a wash of the accent colour, as in the timeline, so that chips and icons keep their colours."""
     palette, role = QPalette(QApplication.palette()), QPalette.ColorRole
     base, accent = palette.color(role.Base), palette.color(role.Highlight)
-    mixed = [round(b + WASH * (a - b)) for a, b in zip(accent.getRgb()[:3], base.getRgb()[:3], strict=True)]
-    palette.setColor(role.Highlight, QColor(*mixed))
+    pairs = ((base.red(), accent.red()), (base.green(), accent.green()), (base.blue(), accent.blue()))
+    palette.setColor(role.Highlight, QColor(*(round(under + WASH * (over - under)) for under, over in pairs)))
     palette.setColor(role.HighlightedText, palette.color(role.Text))
     view.setPalette(palette)

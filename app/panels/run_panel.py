@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QProgressBar,
     QScrollArea,
     QSizePolicy,
+    QStyle,
     QVBoxLayout,
     QWidget,
 )
@@ -63,6 +64,9 @@ class RunPanel(QWidget):
         self._make_buttons()
         self._set_up_fields()
         self._lay_out()
+        self._content.ensurePolished()
+        bar = self.style().pixelMetric(QStyle.PixelMetric.PM_ScrollBarExtent)
+        self.setMinimumWidth(self._content.minimumSizeHint().width() + bar)
         self.set_tracker(self.tr("Lucas-Kanade (no neural weights installed)"), "")
         self.set_running(False)
         self.set_message("", "info")
@@ -229,8 +233,8 @@ class RunPanel(QWidget):
 
     def _scrolled_column(self) -> QVBoxLayout:
         """Where the panel is low, its parts scroll instead of covering each other."""
-        content, scroll = QWidget(), QScrollArea()
-        scroll.setWidget(content)
+        self._content, scroll = QWidget(), QScrollArea()
+        scroll.setWidget(self._content)
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QScrollArea.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -238,7 +242,7 @@ class RunPanel(QWidget):
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.addWidget(scroll)
-        return QVBoxLayout(content)
+        return QVBoxLayout(self._content)
 
     # -- what has changed
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from functools import partial
 
 from PySide6.QtCore import QEvent, QItemSelection, QItemSelectionModel, QModelIndex, QPoint, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QFontMetrics, QKeyEvent
+from PySide6.QtGui import QFontMetrics, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -27,17 +27,29 @@ from app.theme import SPACE_L, SPACE_M, SPACE_S
 
 ROW_HEIGHT = 26
 ICON_COLUMN = 28
+LEAST_NAME = 104
 COUNT_BUDGET = 0.008  # seconds of counting at a time
 
 
 class TrackTableView(QTableView):
-    """A table whose Delete key asks for the deletion of the selected tracks.
+    """A table with wide names, whose Delete key asks for the deletion of the selected tracks.
 
     Signals:
         delete_pressed: with nothing.
     """
 
     delete_pressed = Signal()
+
+    def fit_names(self) -> None:
+        """The names take the room that the other columns leave, but never too little to be read."""
+        header = self.horizontalHeader()
+        others = sum(header.sectionSize(k) for k in range(header.count()) if k != Column.NAME)
+        header.resizeSection(Column.NAME, max(LEAST_NAME, self.viewport().width() - others))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Give the names what is left."""
+        super().resizeEvent(event)
+        self.fit_names()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Delete is asked for; everything else is the table's."""
@@ -152,7 +164,6 @@ class TrackList(QWidget):
         header.sortIndicatorChanged.connect(self.model.sort)
         header.setMinimumSectionSize(ICON_COLUMN)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        header.setSectionResizeMode(Column.NAME, QHeaderView.ResizeMode.Stretch)
         for column, widest in (
             (Column.CONFIDENCE, self.tr("Conf.")),
             (Column.COVERAGE, "100"),
@@ -211,6 +222,7 @@ class TrackList(QWidget):
         self.filter_box.setEnabled(filtered)
         grouped = any(track.group for track in self.model.table.tracks)
         self.table_view.setColumnHidden(Column.GROUP, not grouped)
+        self.table_view.fit_names()
         self._show_selection()
         self._counting.start(0)
 

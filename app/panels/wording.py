@@ -49,7 +49,9 @@ def duration(seconds: float) -> str:
     """A waiting time: 12 s, 3 min 05 s, 2 h 10 min."""
     whole = max(0, round(seconds))
     if whole < 60:
-        return QCoreApplication.translate("Duration", "{0} s").format(whole)
+        return QCoreApplication.translate("Duration", "{0}\u00a0s").format(whole)
     if whole < 3600:
-        return QCoreApplication.translate("Duration", "{0} min {1:02d} s").format(whole // 60, whole % 60)
-    return QCoreApplication.translate("Duration", "{0} h {1:02d} min").format(whole // 3600, whole % 3600 // 60)
+        return QCoreApplication.translate("Duration", "{0}\u00a0min {1:02d}\u00a0s").format(whole // 60, whole % 60)
+    return QCoreApplication.translate("Duration", "{0}\u00a0h {1:02d}\u00a0min").format(
+        whole // 3600, whole % 3600 // 60
+    )
