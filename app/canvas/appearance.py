@@ -1,0 +1,113 @@
+"""What each point of a frame looks like: which shape and which colour. Arrays only, no painting."""
+
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app import theme
+from app.document.view_state import ViewState
+from tracker.labels.table import Source, State, TrackTable
+
+
+class Shape(IntEnum):
+    """The marks of the overlay: the shape says the state, so that colour is never the only sign."""
+
+    DISC = 0  # visible
+    RING = 1  # visible, but below the threshold
+    BROKEN_RING = 2  # occluded
+    DIAMOND = 3  # placed by a person
+    HOLLOW_DIAMOND = 4  # placed by a person, occluded
+    NONE = 255  # nothing is drawn
+
+
+MAX_TRACK_COLOURS = 64
+
+
+class Appearance:
+    """Shapes and colours of the tracks of a table as a view state wants them.
+
+    Nothing here grows with the number of frames: it looks only at the rows it is asked for. What belongs to whole
+    tracks is worked out anew only when the table's `track_revision` has moved.
+    """
+
+    def __init__(self, table: TrackTable, view: ViewState) -> None:
+        self.table = table
+        self._view = view
+        self._track_revision = -1
+        self._track_index = np.zeros(0, dtype=np.uint8)
+        self._track_colours = np.zeros((0, 3), dtype=np.uint8)
+        self._ids = np.zeros(0, dtype=np.int64)
+
+    @property
+    def ids(self) -> NDArray[np.int64]:
+        """(N,) int64 ids in column order."""
+        self._refresh_tracks()
+        return self._ids
+
+    def colours(self) -> NDArray[np.uint8]:
+        """(K, 3) uint8: the colours that `colour_index` points into."""
+        if self._view.colour_by == "track":
+            self._refresh_tracks()
+            return self._track_colours
+        if self._view.colour_by == "source":
+            return np.array([theme.SOURCE_COLOURS[source] for source in Source], dtype=np.uint8)
+        return theme.confidence_ramp()
+
+    def colour_index(self, frame: int) -> NDArray[np.uint8]:
+        """(N,) uint8 rows of `colours` on one frame."""
+        if self._view.colour_by == "track":
+            self._refresh_tracks()
+            return self._track_index
+        if self._view.colour_by == "source":
+            sources: NDArray[np.uint8] = self.table.rows("source")[frame]
+            return sources
+        return theme.confidence_level(self.certainty(frame))
+
+    def certainty(self, frame: int) -> NDArray[np.float32]:
+        """(N,) float32 visibility times confidence; a probability that is not there (a person's point) counts as 1."""
+        product: NDArray[np.float32] = np.nan_to_num(self.table.rows("visibility")[frame], nan=1.0)
+        product *= np.nan_to_num(self.table.rows("confidence")[frame], nan=1.0)
+        return product
+
+    def shapes(self, frame: int) -> NDArray[np.uint8]:
+        """(N,) uint8 `Shape` on one frame."""
+        state = self.table.rows("state")[frame]
+        hidden = state == State.OCCLUDED
+        shapes = np.where(self.certainty(frame) < self._view.threshold, np.uint8(Shape.RING), np.uint8(Shape.DISC))
+        shapes[hidden] = Shape.BROKEN_RING
+        anchors = self.table.rows("source")[frame] == Source.ANCHOR
+        shapes[anchors] = np.where(hidden[anchors], Shape.HOLLOW_DIAMOND, Shape.DIAMOND)
+        shapes[~self.drawn(frame)] = Shape.NONE
+        return shapes
+
+    def drawn(self, frame: int) -> NDArray[np.bool_]:
+        """(N,) bool: has a position inside the picture's world, visible or occluded, and is not hidden by the view."""
+        state = self.table.rows("state")[frame]
+        drawn = (state == State.VISIBLE) | (state == State.OCCLUDED)
+        drawn &= np.isfinite(self.table.rows("xy")[frame]).all(axis=1)
+        if self._view.hide_others and self._view.selection:
+            drawn &= self.selected()
+        return drawn
+
+    def selected(self) -> NDArray[np.bool_]:
+        """(N,) bool."""
+        mask = np.zeros(self.table.n_tracks, dtype=bool)
+        mask[self.table.columns(self.selection())] = True
+        return mask
+
+    def selection(self) -> list[int]:
+        """The selected ids that are still in the table, the primary one last."""
+        return [track_id for track_id in self._view.selection if track_id in self.table]
+
+    def _refresh_tracks(self) -> None:
+        if self._track_revision == self.table.track_revision:
+            return
+        self._track_revision = self.table.track_revision
+        self._ids = self.table.ids
+        unique, index = np.unique(self.table.colours, axis=0, return_inverse=True)
+        if len(unique) > MAX_TRACK_COLOURS:  # too many for one atlas: keep two bits of each channel
+            coarse = self.table.colours & np.uint8(0xC0) | np.uint8(0x20)
+            unique, index = np.unique(coarse, axis=0, return_inverse=True)
+        self._track_colours = np.ascontiguousarray(unique, dtype=np.uint8)
+        self._track_index = index.reshape(-1).astype(np.uint8)

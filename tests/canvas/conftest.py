@@ -1,0 +1,81 @@
+"""A real document of known points, and a canvas that shows them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint, QPointF
+from PySide6.QtGui import QImage
+
+from app.canvas import CanvasView
+from app.document.project import Document
+from app.document.view_state import ViewState
+from tracker.labels.table import Cells, Source, State
+
+WIDTH, HEIGHT, FRAMES = 320, 240, 40
+
+
+@dataclass
+class Stage:
+    """A canvas on screen with its document and view state."""
+
+    canvas: CanvasView
+    document: Document
+    view: ViewState
+
+    def add(self, points: list[tuple[float, float]], confidence: float = 1.0, step: float = 0.0) -> list[int]:
+        """Model-made tracks, visible on all frames, that move `step` pixels right a frame."""
+        ids = self.document.add_tracks([[0, x, y] for x, y in points])
+        cells = Cells.empty(self.document.table.n_frames, len(ids))
+        cells.xy[:] = points
+        cells.xy[..., 0] += step * np.arange(self.document.table.n_frames)[:, None]
+        cells.state[:] = State.VISIBLE
+        cells.source[:] = Source.MODEL
+        cells.visibility[:] = 1.0
+        cells.confidence[:] = confidence
+        self.document.table.write(ids, 0, cells)
+        self.canvas.set_frame(self.canvas.frame, grey())
+        return ids
+
+    def grab(self) -> QImage:
+        """What the viewport shows."""
+        return self.canvas.viewport.grab().toImage()
+
+    def at(self, x: float, y: float) -> QPoint:
+        """Viewport pixel of a picture position."""
+        return self.canvas.to_view(x, y)
+
+
+def grey(width: int = WIDTH, height: int = HEIGHT, value: int = 100) -> np.ndarray:
+    """A plain read-only picture as the decoder gives it."""
+    image = np.full((height, width, 4), value, dtype=np.uint8)
+    image[..., 3] = 255
+    image.flags.writeable = False
+    return image
+
+
+@pytest.fixture()
+def make_stage(qtbot) -> Callable[..., Stage]:
+    def make(frames: int = FRAMES, size: tuple[int, int] = (800, 600)) -> Stage:
+        view = ViewState()
+        document = Document(frames)
+        canvas = CanvasView(document, view)
+        qtbot.addWidget(canvas)
+        canvas.resize(*size)
+        canvas.show()
+        qtbot.waitExposed(canvas)
+        canvas.set_frame(0, grey())
+        return Stage(canvas, document, view)
+
+    return make
+
+
+@pytest.fixture()
+def stage(make_stage) -> Stage:
+    return make_stage()
+
+
+def centre_of(canvas: CanvasView) -> QPointF:
+    """The middle of the viewport."""
+    return QPointF(canvas.viewport.rect().center())
