@@ -73,7 +73,8 @@ class DecodeWorker(QThread):
 
     def nearest_cached(self, index: int) -> tuple[int, Image] | None:
         """The frame in memory that is nearest to `index`, for the eye until the right one is there."""
-        for near in sorted(self._cached_indices().tolist(), key=lambda i: abs(i - index))[:4]:
+        kept = self._cached_indices()
+        for near in kept[np.argsort(np.abs(kept - index), kind="stable")[:4]].tolist():  # some may go meanwhile
             image = self._cache.get(near)
             if image is not None:
                 return near, image

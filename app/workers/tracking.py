@@ -16,7 +16,7 @@ from PySide6.QtCore import QObject, QThread, Signal
 from app.workers.protocol import Failed, Finished, Outcome, Result, Started, failure_message, progress
 from tracker.inference.run import TrackRun
 from tracker.inference.session import Prediction, Tracker
-from tracker.inference.trackers import Mode, load_tracker
+from tracker.inference.trackers import load_tracker
 from tracker.video import FrameSource, open_source
 
 UNDELIVERED = 4  # results that may wait for the GUI before tracking waits too
@@ -46,7 +46,7 @@ class RunRequest:
     start: int
     end: int
     direction: Direction = "forward"
-    mode: Mode = "online"
+    mode: str = "online"
 
 
 Points = dict[int, NDArray[np.float32]]
@@ -126,7 +126,7 @@ class TrackingWorker(QThread):
         self._current: _Task | None = None
         self._undelivered = 0
         self._stopping = False
-        self._tracker_key: tuple[str, str, Mode] | None = None
+        self._tracker_key: tuple[str, str, str] | None = None
         self._tracker: Tracker | None = None
         self._cache_key: tuple[Any, ...] | None = None
         self._cache: Any = None

@@ -19,9 +19,13 @@ def test_unknown_name_lists_what_is_there():
         load_tracker("lucas-kanad")
 
 
-def test_unknown_device():
-    with pytest.raises(InputError, match="tpu: there is no such device"):
-        load_tracker("lucas-kanade", device="tpu")
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"device": "tpu"}, "tpu: there is no such choice; there are auto, cpu, cuda"), ({"mode": "fast"}, "fast: there")],
+)
+def test_unknown_choices(options, message):
+    with pytest.raises(InputError, match=message):
+        load_tracker("lucas-kanade", **options)
 
 
 @pytest.mark.parametrize("name", ["cotracker3-online", "cotracker3-offline"])

@@ -4,6 +4,7 @@ import threading
 
 import pytest
 from PySide6.QtCore import QObject
+from shiboken6 import isValid
 
 from app.workers.jobs import run_job
 from app.workers.protocol import failure_message
@@ -86,8 +87,8 @@ def test_a_cancelled_job_ends_at_its_next_report_and_calls_nobody(qtbot, parent)
 def test_a_result_on_its_way_is_dropped_by_stop(qtbot, parent):
     heard = Heard()
     job = run_job(lambda job: "value", "Counting", parent, **heard.callbacks())
-    with qtbot.waitSignal(job.finished, timeout=5000):
-        job.stop()
+    job.stop()
+    qtbot.waitUntil(lambda: not isValid(job), timeout=5000)
     assert heard.results == []
     job.stop()  # once more does no harm
 

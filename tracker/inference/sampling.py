@@ -4,14 +4,13 @@ All functions give (K, 2) float32 x, y in pixels, (0, 0) = the centre of the top
 inside, of the size of the frame. `spacing` is the least distance between two points in pixels, 0 for none.
 """
 
-from typing import Any, Literal, get_args
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Method = Literal["grid", "sift", "corners", "random"]
-METHODS: tuple[Method, ...] = get_args(Method)
+METHODS = ("grid", "sift", "corners", "random")
 
 GRID_WIDTH, GRID_HEIGHT = 512, 384  # the model's own picture, in which its grids are defined
 GRID_MARGIN = GRID_WIDTH / 64
@@ -50,7 +49,7 @@ def spaced_grid(width: int, height: int, spacing: float, mask: Mask | None = Non
 
 
 def sample_points(
-    image: NDArray[np.uint8], method: Method, count: int, *, spacing: float = 0, mask: Mask | None = None, seed: int = 0
+    image: NDArray[np.uint8], method: str, count: int, *, spacing: float = 0, mask: Mask | None = None, seed: int = 0
 ) -> Points:
     """Up to `count` points on an RGB frame (H, W, 3) uint8; fewer where there is no more to find or no more room.
 

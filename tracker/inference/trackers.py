@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from tracker.files import InputError
 from tracker.inference.lucas_kanade import LucasKanade
 from tracker.inference.session import Tracker
 
-Mode = Literal["online", "offline"]
+MODES = ("online", "offline")
+DEVICES = ("auto", "cpu", "cuda")
 
 WEIGHTS_FOLDER = Path(__file__).parents[2] / "resources" / "weights"
 WEIGHT_SUFFIXES = (".safetensors", ".pth", ".pt")
@@ -66,7 +66,7 @@ def available_trackers() -> list[TrackerInfo]:
     return [LUCAS_KANADE, *installed, *(info for info in COTRACKER3 if info.name not in names)]
 
 
-def load_tracker(name_or_file: str | Path, device: str = "auto", mode: Mode = "online") -> Tracker:
+def load_tracker(name_or_file: str | Path, device: str = "auto", mode: str = "online") -> Tracker:
     """A tracker that is ready to run. A network always comes with weights from a file.
 
     Args:
@@ -75,10 +75,11 @@ def load_tracker(name_or_file: str | Path, device: str = "auto", mode: Mode = "o
         mode: how a network runs: window by window, or over the whole clip.
 
     Raises:
-        InputError: no such tracker, its weights are not here, the file is no checkpoint, or there is no such device.
+        InputError: no such tracker, device or mode, its weights are not here, or the file is no checkpoint.
     """
-    if device not in ("auto", "cpu", "cuda"):
-        raise InputError(f"{device}: there is no such device; there are auto, cpu and cuda")
+    for value, choices in ((device, DEVICES), (mode, MODES)):
+        if value not in choices:
+            raise InputError(f"{value}: there is no such choice; there are {', '.join(choices)}")
     known = {info.name: info for info in available_trackers()}
     info = known.get(str(name_or_file))
     if info is not None and not info.needs_weights:
@@ -93,7 +94,7 @@ def load_tracker(name_or_file: str | Path, device: str = "auto", mode: Mode = "o
     return _load_network(path, device, mode)
 
 
-def _load_network(path: Path, device: str, mode: Mode) -> Tracker:
+def _load_network(path: Path, device: str, mode: str) -> Tracker:
     import torch
 
     from tracker.checkpoints import load_checkpoint
