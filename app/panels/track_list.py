@@ -156,6 +156,7 @@ class TrackList(QWidget):
     def _set_up_columns(self, header: QHeaderView) -> None:
         """Widths fit the texts that can stand there; the name takes what is left."""
         metrics = QFontMetrics(self.font())
+        header.setAccessibleName(self.tr("Sort tracks by"))
         header.setHighlightSections(False)
         header.setSectionsClickable(True)
         header.setSortIndicatorShown(True)

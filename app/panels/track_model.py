@@ -27,6 +27,8 @@ STATE_ICONS = {
     State.OUT_OF_VIEW: "mdi6.arrow-top-right",
 }
 
+OPEN_LOCK = "mdi6.lock-open-variant-outline"
+
 
 class Column(IntEnum):
     """The columns of the list."""
@@ -84,8 +86,10 @@ class TrackModel(QAbstractTableModel):
 
     def refresh_icons(self, palette: QPalette) -> None:
         """Take the icons in the colours of a palette."""
-        names = [*STATE_ICONS.values(), "mdi6.lock", "mdi6.lock-open-variant-outline"]
-        self._icons = {name: icon(name, palette) for name in names}
+        quiet = QPalette(palette)
+        quiet.setColor(QPalette.ColorRole.ButtonText, palette.color(QPalette.ColorRole.PlaceholderText))
+        self._icons = {name: icon(name, palette) for name in (*STATE_ICONS.values(), "mdi6.lock")}
+        self._icons[OPEN_LOCK] = icon(OPEN_LOCK, quiet)
 
     def tracks_changed(self) -> None:
         """Tracks came, went or have other properties."""
@@ -187,7 +191,7 @@ class TrackModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.TextAlignmentRole:
             side = Qt.AlignmentFlag.AlignRight if section in RIGHT else Qt.AlignmentFlag.AlignLeft
             return side | Qt.AlignmentFlag.AlignVCenter
-        return meaning if role == Qt.ItemDataRole.ToolTipRole else None
+        return meaning if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole) else None
 
     def _titles(self) -> dict[Column, tuple[str, str]]:
         return {
@@ -253,7 +257,7 @@ class TrackModel(QAbstractTableModel):
         if column == Column.STATE:
             return self._icons.get(STATE_ICONS[State(self.table.rows("state")[self._playhead, place])])
         if column == Column.LOCK:
-            return self._icons.get("mdi6.lock" if track.locked else "mdi6.lock-open-variant-outline")
+            return self._icons.get("mdi6.lock" if track.locked else OPEN_LOCK)
         return None
 
     def _spoken(self, place: int, column: Column) -> str:
