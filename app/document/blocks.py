@@ -7,6 +7,7 @@ since ids are never used twice and an undo brings back the very cells a track ha
 
 import sqlite3
 from collections.abc import Iterable
+from contextlib import closing
 
 import numpy as np
 
@@ -36,12 +37,13 @@ class Blocks:
             ValueError, KeyError: the blocks are damaged.
         """
         found: dict[str, bytes] = {}
-        rows = self._connection.execute("SELECT block, kind, data FROM block ORDER BY block, kind = 'ids'")
-        for block, kind, data in rows:
-            found[kind] = data
-            if kind == "ids":
-                self._fill(table, block, found)
-                found = {}
+        query = "SELECT block, kind, data FROM block ORDER BY block, kind = 'ids'"
+        with closing(self._connection.execute(query)) as rows:
+            for block, kind, data in rows:
+                found[kind] = data
+                if kind == "ids":
+                    self._fill(table, block, found)
+                    found = {}
 
     def _fill(self, table: TrackTable, block: int, found: dict[str, bytes]) -> None:
         ids = np.frombuffer(found["ids"], dtype=_IDS)

@@ -13,7 +13,6 @@ from app.document.blocks import Blocks
 from app.document.database import get_meta
 from app.document.edits import blank_cells
 from app.document.history import History, Step
-from app.document.migrations import check_version
 from app.document.runs import RunInfo
 from app.document.video_ref import VideoRef
 from tracker.labels.table import TrackInfo, TrackTable
@@ -38,21 +37,20 @@ def read_contents(connection: sqlite3.Connection, blocks: Blocks, path: Path) ->
     """Read a project.
 
     Raises:
-        NewerVersionError: a newer version of the program made it.
         sqlite3.Error, ValueError, KeyError, TypeError: it is damaged.
     """
-    check_version(connection)
     table = TrackTable(int(get_meta(connection, "n_frames")))
-    tracks = [_track(row) for row in connection.execute("SELECT * FROM track ORDER BY id")]
+    tracks = [_track(row) for row in connection.execute("SELECT * FROM track ORDER BY id").fetchall()]
     table.insert(tracks, blank_cells(table.n_frames, len(tracks)))
     blocks.load(table)
     query = """SELECT label, run, (SELECT count(*) FROM piece WHERE piece.step = step.step) FROM step ORDER BY step"""
-    steps = [Step(label, run, pieces) for label, run, pieces in connection.execute(query)]
+    steps = [Step(label, run, pieces) for label, run, pieces in connection.execute(query).fetchall()]
+    runs = connection.execute("SELECT id, info FROM run ORDER BY id").fetchall()
     video = _video(connection)
     return Contents(
         table=table,
         history=History(steps, int(get_meta(connection, "position") or 0)),
-        runs={run_id: _run(info) for run_id, info in connection.execute("SELECT id, info FROM run ORDER BY id")},
+        runs={run_id: _run(info) for run_id, info in runs},
         video=video.located(path) if video else None,
         next_id=int(get_meta(connection, "next_id") or 0),
     )

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import psutil
 
-from app.document.migrations import APPLICATION_ID, NewerVersionError, migrate
+from app.document.migrations import APPLICATION_ID, NewerVersionError, check_version, migrate
 from tracker.files import InputError
 
 _REASONS = {
@@ -85,10 +85,11 @@ def connect(path: Path, mode: str) -> sqlite3.Connection:
 
 
 def check_is_project(connection: sqlite3.Connection, path: Path) -> None:
-    """Raises InputError where the database is not one of ours."""
+    """Raises InputError where the database is not one of ours, NewerVersionError where a newer version made it."""
     (found,) = connection.execute("PRAGMA application_id").fetchone()
     if found != APPLICATION_ID:
         raise InputError(f"{path}: this is not a Trackwright project")
+    check_version(connection)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ every cell takes in its block.
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Self
@@ -176,8 +176,8 @@ class Store:
     def edits(self, index: int, backwards: bool = False) -> Iterator[Edit]:
         """See `Keeper`."""
         query = f"SELECT edit FROM piece WHERE step = ? ORDER BY piece {'DESC' if backwards else 'ASC'}"
-        with reading(self.path):
-            for (blob,) in self._connection.execute(query, (index,)):
+        with reading(self.path), closing(self._connection.execute(query, (index,))) as rows:
+            for (blob,) in rows:
                 yield unpack_edit(blob)
 
     def put_next_id(self, next_id: int) -> None:

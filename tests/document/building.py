@@ -1,0 +1,45 @@
+"""Small documents and predictions for the tests."""
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+
+from app.document.project import Document
+from app.document.video_ref import VideoRef
+from tracker.inference.session import Prediction
+
+
+def video_ref(n_frames=150, width=640, height=480, path="/nowhere/clip.mp4"):
+    return VideoRef(
+        path, n_frames, width, height, Fraction(25), Fraction(1, 25), np.arange(n_frames), content_hash="ab"
+    )
+
+
+def prediction(first, ids, n_frames=16, seed=0, nan=0.0):
+    """Random tracks, partly outside of the frame of `video_ref`; a share `nan` of them says nothing."""
+    random = np.random.default_rng([seed, first])
+    tracks = random.uniform(-100, 700, (n_frames, len(ids), 2)).astype(np.float32)
+    tracks[random.random((n_frames, len(ids))) < nan] = np.nan
+    visibility, confidence = random.random((2, n_frames, len(ids)), dtype=np.float32)
+    return Prediction(first, np.array(ids, dtype=np.int64), tracks, visibility, confidence)
+
+
+def snapshot(document: Document):
+    """Everything in the table, to the bit."""
+    table = document.table
+    cells = table.read(table.ids, 0, table.n_frames)
+    return [replace(track) for track in table.tracks], {k: a.tobytes() for k, a in cells.arrays().items()}
+
+
+def walk_back_and_forth(document: Document):
+    """Redo, undo and redo everything; gives the snapshots by position on the ways back and forth."""
+    while document.redo():
+        pass
+    back = {document.history_position: snapshot(document)}
+    while document.undo():
+        back[document.history_position] = snapshot(document)
+    forth = {document.history_position: snapshot(document)}
+    while document.redo():
+        forth[document.history_position] = snapshot(document)
+    return back, forth
