@@ -20,7 +20,7 @@ SPACE_S, SPACE_M, SPACE_L, SPACE_XL = 4, 8, 16, 32
 CONFIDENCE_LEVELS = 16
 
 # The two ends of plasma are cut off: its darkest blue is lost in shadows and its palest yellow in skies.
-RAMP_START, RAMP_END = 0.12, 0.97
+RAMP_START, RAMP_END = 0.2, 0.97
 
 # Okabe and Ito's hues, light enough to be read over video.
 SOURCE_COLOURS: dict[Source, tuple[int, int, int]] = {

@@ -10,7 +10,8 @@ from app.canvas.appearance import Shape
 
 CELL = 18  # logical pixels of one mark with its outline; even, so that a mark is centred on a pixel corner
 RADIUS = 4.5
-FILL_WIDTH = 2.0
+RING_RADIUS = 5.0
+FILL_WIDTH = 2.2
 OUTLINE_WIDTH = 1.3
 SHAPES = tuple(shape for shape in Shape if shape is not Shape.NONE)
 
@@ -25,9 +26,9 @@ def draw_mark(painter: QPainter, shape: Shape, centre: QPointF, colour: QColor) 
         _trace(painter, shape, centre, RADIUS + OUTLINE_WIDTH / 2)
         return
     painter.setBrush(Qt.BrushStyle.NoBrush)
-    for colour_now, width in ((outline, FILL_WIDTH + 2 * OUTLINE_WIDTH), (colour, FILL_WIDTH)):
+    for colour_now, width in ((outline, FILL_WIDTH + 1.6 * OUTLINE_WIDTH), (colour, FILL_WIDTH)):
         painter.setPen(QPen(colour_now, width, c=Qt.PenCapStyle.FlatCap, j=Qt.PenJoinStyle.MiterJoin))
-        _trace(painter, shape, centre, RADIUS)
+        _trace(painter, shape, centre, RING_RADIUS)
 
 
 def _trace(painter: QPainter, shape: Shape, centre: QPointF, radius: float) -> None:
@@ -36,10 +37,10 @@ def _trace(painter: QPainter, shape: Shape, centre: QPointF, radius: float) -> N
     if shape in (Shape.DISC, Shape.RING):
         painter.drawEllipse(box)
     elif shape is Shape.BROKEN_RING:
-        for start in (20, 110, 200, 290):
-            painter.drawArc(box, start * 16, 50 * 16)
+        for start in (30, 150, 270):
+            painter.drawArc(box, (start - 40) * 16, 80 * 16)
     else:
-        reach = radius * 1.25
+        reach = radius * 1.2
         corners = [QPointF(x, y - reach), QPointF(x + reach, y), QPointF(x, y + reach), QPointF(x - reach, y)]
         painter.drawPolygon(QPolygonF(corners))
 

@@ -18,12 +18,14 @@ from app.document.view_state import ViewState
 from tracker.labels.table import State, TrackTable
 
 FINE_AT_ONCE = 20_000  # segments that are drawn finely without waiting
-FINE_LIMIT = 150_000  # segments of the fine form; above, every second, third, … frame is joined
-QUICK_LIMIT = 150_000
+THICK_LIMIT = 4_000  # segments up to which lines are two pixels wide, which costs eight times as much
+FINE_LIMIT = 100_000  # segments of the fine form; above, every second, third, … frame is joined
+QUICK_LIMIT = 30_000
 TRACK_LIMIT = 10_000  # above, only the selected tracks have trails
 LONGEST_STEP = 8  # frames skipped in playing are caught up one by one
 OLDEST = 0.08  # what is left of the newest segment's opacity at the end of the trail
-BANDS_FINE, BANDS_QUICK = 10, 4
+BANDS_FINE, BANDS_QUICK = 10, 3  # parts of one trail that differ in opacity and colour
+LINE_LIMIT = 12_000  # such parts of all trails: each costs a call's overhead, however short
 SHIFT = 4  # sub-pixel bits of OpenCV's coordinates
 TRAIL_LEVELS = 8  # colours of the ramp are paired: fewer calls, no difference to the eye
 
@@ -37,6 +39,7 @@ class _Wanted:
     length: int
     colour_by: str
     columns: tuple[int, ...] | None  # None: all tracks
+    thickness: int
 
 
 class TrailLayer:
@@ -70,7 +73,10 @@ class TrailLayer:
         if self._view.trail_length < 1 or (columns is not None and not columns):
             self._wanted = None
             return False
-        wanted = _Wanted(mapping, size, self._view.trail_length, self._view.colour_by, columns)
+        length = self._view.trail_length
+        tracks = self._table.n_tracks if columns is None else len(columns)
+        thickness = 2 if tracks * length <= THICK_LIMIT else 1
+        wanted = _Wanted(mapping, size, length, self._view.colour_by, columns, thickness)
         same = wanted == self._wanted
         if same and frame == self._frame and not (fine and self.coarse):
             return True
@@ -115,9 +121,10 @@ class TrailLayer:
         self.coarse = not fine
         stride = -(-segments // (FINE_LIMIT if fine else QUICK_LIMIT))
         frames = np.arange(frame, first - 1, -stride)[::-1]
-        bands = min(len(frames) - 1, BANDS_FINE if fine else BANDS_QUICK)
-        if bands < 1:
+        if len(frames) < 2:
             return
+        most = max(2, min(LINE_LIMIT // tracks, BANDS_FINE if fine else BANDS_QUICK))
+        bands = min(len(frames) - 1, most)
         paths = self._paths(wanted, frames)
         edges = np.unique(np.linspace(0, len(frames) - 1, bands + 1).round().astype(int))
         for start, end in pairwise(edges):
@@ -154,15 +161,15 @@ class TrailLayer:
         for k in np.unique(index):
             colour = premultiplied(colours[k], opacity)
             mine = index == k
-            self._polylines(points[mine & whole], colour, line)
+            self._polylines(points[mine & whole], colour, line, wanted.thickness)
             torn = mine & ~whole
             if torn.any():
                 pairs = np.stack([points[torn, :-1], points[torn, 1:]], axis=2)
-                self._polylines(pairs[known[torn, :-1] & known[torn, 1:]], colour, line)
+                self._polylines(pairs[known[torn, :-1] & known[torn, 1:]], colour, line, wanted.thickness)
 
-    def _polylines(self, lines: NDArray[np.int32], colour: tuple[float, ...], line: int) -> None:
+    def _polylines(self, lines: NDArray[np.int32], colour: tuple[float, ...], line: int, width: int) -> None:
         if len(lines):
-            cv2.polylines(self.buffer, lines, False, colour, 1, line, SHIFT)  # type: ignore[call-overload]
+            cv2.polylines(self.buffer, lines, False, colour, width, line, SHIFT)  # type: ignore[call-overload]
 
 
 def premultiplied(colour: NDArray[np.uint8], opacity: float) -> tuple[float, float, float, float]:

@@ -90,10 +90,11 @@ class Viewport(pg.GraphicsView):
         if event.reason() == QContextMenuEvent.Reason.Keyboard:
             self._canvas.context_requested.emit(self._canvas.view.primary, event.globalPos())
 
-    def leaveEvent(self, event: QEvent) -> None:
-        """Nothing is under the pointer any more."""
-        super().leaveEvent(event)
-        self._canvas.unhover()
+    def viewportEvent(self, event: QEvent) -> bool:
+        """When the pointer leaves, nothing is under it any more."""
+        if event.type() == QEvent.Type.Leave:
+            self._canvas.unhover()
+        return bool(super().viewportEvent(event))
 
     def event(self, event: QEvent) -> bool:
         """Esc belongs to a drag while one goes on, before it means anything to the window."""

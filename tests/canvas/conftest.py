@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF
-from PySide6.QtGui import QImage
+from PySide6.QtGui import QColor, QImage
 
 from app.canvas import CanvasView
 from app.document.project import Document
@@ -42,6 +43,12 @@ class Stage:
         """What the viewport shows."""
         return self.canvas.viewport.grab().toImage()
 
+    def position(self, track: int) -> tuple[float, float]:
+        """Where a track is on the shown frame; it must have a place there."""
+        place = self.canvas.position(track)
+        assert place is not None
+        return place
+
     def at(self, x: float, y: float) -> QPoint:
         """Viewport pixel of a picture position."""
         return self.canvas.to_view(x, y)
@@ -55,7 +62,7 @@ def grey(width: int = WIDTH, height: int = HEIGHT, value: int = 100) -> np.ndarr
     return image
 
 
-@pytest.fixture()
+@pytest.fixture
 def make_stage(qtbot) -> Callable[..., Stage]:
     def make(frames: int = FRAMES, size: tuple[int, int] = (800, 600)) -> Stage:
         view = ViewState()
@@ -71,11 +78,23 @@ def make_stage(qtbot) -> Callable[..., Stage]:
     return make
 
 
-@pytest.fixture()
+@pytest.fixture
 def stage(make_stage) -> Stage:
     return make_stage()
+
+
+def rgb(colour: QColor) -> tuple[int, int, int]:
+    """Red, green, blue, 0..255."""
+    return colour.red(), colour.green(), colour.blue()
 
 
 def centre_of(canvas: CanvasView) -> QPointF:
     """The middle of the viewport."""
     return QPointF(canvas.viewport.rect().center())
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The offscreen platform complains about each window that has a smallest size; that says nothing about us."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.qt_log_ignore("propagateSizeHints", extend=True))

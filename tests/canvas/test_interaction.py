@@ -11,6 +11,7 @@ from PySide6.QtGui import QKeyEvent, QMouseEvent, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
+from app.document.view_state import Tool
 from tests.canvas.conftest import FRAMES, Stage, centre_of, grey
 from tracker.labels.table import Source
 
@@ -63,7 +64,7 @@ def test_a_click_adds_where_the_pointer_is_at_any_zoom(stage: Stage, notches: in
     # The pointer stands on whole screen pixels, so half of one is the best that a click can do.
     assert abs(x - 100.3) <= 0.5 / scale + 1e-3
     assert abs(y - 80.6) <= 0.5 / scale + 1e-3
-    assert stage.view.selection == (track.id,)
+    assert list(stage.view.selection) == [track.id]
 
 
 def test_a_click_on_the_left_half_of_a_large_pixel_lands_there(stage: Stage) -> None:
@@ -87,30 +88,30 @@ def test_adding_outside_the_picture_only_says_so(stage: Stage, qtbot) -> None:
 
 def test_a_double_click_adds_only_one_point(stage: Stage) -> None:
     stage.view.tool = "add"
+    mapping = stage.canvas.mapping()
     click(stage, stage.at(50, 50))
     QTest.mouseDClick(stage.canvas.viewport, LEFT, NO_KEY, stage.at(50, 50))
-    assert stage.document.table.n_tracks <= 2
-    scale = stage.canvas.mapping().scale
-    assert stage.canvas.mapping().scale == scale
+    assert stage.document.table.n_tracks == 1
+    assert stage.canvas.mapping() == mapping
 
 
 def test_a_click_selects_the_nearest_and_empty_space_deselects(stage: Stage) -> None:
     a, b, _ = stage.add(FAR_APART)
     click(stage, stage.at(*FAR_APART[0]) + QPoint(6, 0))
-    assert stage.view.selection == (a,)
+    assert list(stage.view.selection) == [a]
     click(stage, stage.at(*FAR_APART[1]))
-    assert stage.view.selection == (b,)
+    assert list(stage.view.selection) == [b]
     click(stage, stage.at(*FAR_APART[1]) + QPoint(14, 14))
-    assert stage.view.selection == ()
+    assert list(stage.view.selection) == []
 
 
 def test_shift_click_extends_and_takes_back(stage: Stage) -> None:
     a, b, _ = stage.add(FAR_APART)
     click(stage, stage.at(*FAR_APART[0]))
     click(stage, stage.at(*FAR_APART[1]), SHIFT)
-    assert stage.view.selection == (a, b)
+    assert list(stage.view.selection) == [a, b]
     click(stage, stage.at(*FAR_APART[1]), SHIFT)
-    assert stage.view.selection == (a,)
+    assert list(stage.view.selection) == [a]
 
 
 def test_three_pixels_move_nothing_five_do(stage: Stage) -> None:
@@ -131,10 +132,10 @@ def test_a_drag_is_live_and_one_step_of_undo(stage: Stage) -> None:
     stage.view.select([a])
     steps = stage.document.history_position
     drag(stage, stage.at(*FAR_APART[0]), QPoint(40, 20), release=False)
-    x, y = stage.canvas.position(a)
-    assert (x, y) != FAR_APART[0]
+    early = stage.position(a)
+    assert early != FAR_APART[0]
     move(stage, stage.at(*FAR_APART[0]) + QPoint(60, 20))
-    assert stage.canvas.position(a)[0] > x
+    assert stage.position(a)[0] > early[0]
     QTest.mouseRelease(stage.canvas.viewport, LEFT, NO_KEY, stage.at(*FAR_APART[0]) + QPoint(60, 20))
     assert stage.document.history_position == steps + 1
     stage.document.undo()
@@ -153,7 +154,7 @@ def test_an_unselected_point_is_not_dragged(stage: Stage, qtbot) -> None:
     with qtbot.waitSignal(stage.canvas.hint):
         drag(stage, stage.at(*FAR_APART[0]), QPoint(40, 0))
     assert stage.canvas.position(a) == FAR_APART[0]
-    assert stage.view.selection == (a,)
+    assert list(stage.view.selection) == [a]
 
 
 def test_escape_puts_a_dragged_point_back(stage: Stage) -> None:
@@ -182,7 +183,7 @@ def test_a_point_cannot_be_dragged_out_of_the_picture(stage: Stage) -> None:
     a, *_ = stage.add(FAR_APART)
     stage.view.select([a])
     drag(stage, stage.at(*FAR_APART[0]), QPoint(-700, 0))
-    assert stage.canvas.position(a)[0] == -0.5
+    assert stage.position(a)[0] == -0.5
 
 
 def test_a_locked_track_stays_and_says_why(stage: Stage, qtbot) -> None:
@@ -195,7 +196,7 @@ def test_a_locked_track_stays_and_says_why(stage: Stage, qtbot) -> None:
 
 
 @pytest.mark.parametrize("tool", ["select", "add"])
-def test_ctrl_click_puts_the_selected_point_here(stage: Stage, tool: str) -> None:
+def test_ctrl_click_puts_the_selected_point_here(stage: Stage, tool: Tool) -> None:
     a, b, _ = stage.add(FAR_APART)
     stage.view.select([a, b])
     stage.view.tool = tool
@@ -215,10 +216,10 @@ def test_a_box_selects_what_is_in_it(stage: Stage) -> None:
     a, b, c = stage.add(FAR_APART)
     start = stage.at(40, 40)
     drag(stage, start, stage.at(180, 140) - start)
-    assert stage.view.selection == (a, b)
+    assert list(stage.view.selection) == [a, b]
     start = stage.at(230, 160)
     drag(stage, start, stage.at(270, 200) - start, SHIFT)
-    assert stage.view.selection == (a, b, c)
+    assert list(stage.view.selection) == [a, b, c]
 
 
 def test_hidden_points_can_neither_be_hit_nor_boxed(stage: Stage) -> None:
@@ -228,7 +229,7 @@ def test_hidden_points_can_neither_be_hit_nor_boxed(stage: Stage) -> None:
     assert stage.canvas.hit(QPointF(stage.at(*FAR_APART[1]))) is None
     start = stage.at(40, 40)
     drag(stage, start, stage.at(300, 220) - start)
-    assert stage.view.selection == (a,)
+    assert list(stage.view.selection) == [a]
 
 
 @pytest.mark.parametrize("notches", [5, -3, 1])
@@ -251,11 +252,20 @@ def test_middle_drag_pans_and_fit_comes_back(stage: Stage) -> None:
     assert stage.canvas.mapping() == fitted
 
 
-def test_a_fitted_picture_stays_fitted_and_a_zoomed_one_keeps_its_scale(stage: Stage) -> None:
+def test_a_fitted_picture_stays_fitted(stage: Stage) -> None:
     stage.canvas.resize(500, 500)
     mapping = stage.canvas.mapping()
     assert mapping.scale == pytest.approx((500 - 16) / 320)
-    assert stage.at(-0.5, 119.5).x() == 8
+    assert mapping.to_view(-0.5, 119.5).toTuple() == pytest.approx((8, 250))
+
+
+def test_a_zoomed_picture_is_not_fitted_again(stage: Stage) -> None:
+    wheel(stage, stage.at(100, 100), 6)
+    scale = stage.canvas.mapping().scale
+    stage.canvas.resize(700, 560)
+    stage.canvas.set_frame(1, grey())
+    assert stage.canvas.mapping().scale == pytest.approx(scale, rel=0.3)
+    assert stage.canvas.mapping().scale > 2 * (560 - 16) / 240
 
 
 def test_double_click_on_a_point_goes_close(stage: Stage) -> None:
@@ -263,7 +273,7 @@ def test_double_click_on_a_point_goes_close(stage: Stage) -> None:
     QTest.mouseDClick(stage.canvas.viewport, LEFT, NO_KEY, stage.at(*FAR_APART[0]))
     assert stage.canvas.mapping().scale >= 6
     place = stage.canvas.mapping().to_view(*FAR_APART[0])
-    assert (place - centre_of(stage.canvas)).manhattanLength() <= 2
+    assert (place - centre_of(stage.canvas)).manhattanLength() <= 3
 
 
 def test_nudges_in_a_row_are_one_step(stage: Stage, qtbot) -> None:
@@ -329,6 +339,7 @@ app = QApplication([])
 from app.canvas import CanvasView
 from app.document.project import Document
 from app.document.view_state import ViewState
+from app.document.view_state import Tool
 from tests.canvas.conftest import grey
 view = ViewState()
 canvas = CanvasView(Document(3), view)
@@ -344,6 +355,7 @@ scale = canvas.mapping().scale
 assert abs(track.query_point[1] - 100.25) <= 0.5 / scale + 1e-3, track
 assert abs(track.query_point[2] - 50.75) <= 0.5 / scale + 1e-3, track
 view.selection = ()
+canvas.unhover()
 image = canvas.viewport.grab().toImage()
 assert image.width() == round(canvas.viewport.width() * ratio)
 place = canvas.mapping().to_view(*track.query_point[1:]) * ratio
