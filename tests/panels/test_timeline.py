@@ -1,5 +1,10 @@
 """The timeline as a person uses it: real mouse, real keys, real pixels."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
@@ -255,3 +260,33 @@ def test_short_videos_and_no_document(qtbot, make_document, view, n_frames):
     timeline.grab()
     qtbot.mouseClick(timeline.lanes, Qt.MouseButton.LeftButton, pos=QPoint(30, 30))
     assert view.playhead == n_frames - 1
+
+
+def test_pieces_join_without_a_seam_on_a_screen_of_one_and_a_half_pixels():
+    """A process of its own, because Qt takes the scale once, at its start."""
+    script = (
+        "import sys; from PySide6.QtWidgets import QApplication; app = QApplication([]);"
+        "import numpy as np; from app.document.project import Document; from app.document.view_state import ViewState;"
+        "from app.panels import Timeline; from app.theme import light_palette;"
+        "app.setStyle('Fusion'); app.setPalette(light_palette());"
+        "document = Document(300); document.add_tracks([(0, 1, 1)]); table = document.table;"
+        "table.rows('state')[:] = 1; table.rows('source')[:] = 2; table.rows('confidence')[:] = 0.5;"
+        "timeline = Timeline(document, ViewState()); timeline.resize(1001, 201); timeline.show();"
+        "timeline.zoom(3, 0); timeline.time_bar.setValue(37);"
+        "[app.processEvents() for _ in range(40)]; assert timeline.lanes.complete;"
+        "image = timeline.lanes.grab().toImage(); y = image.height() // 10;"
+        "colours = {image.pixel(x, y) for x in range(300, image.width())};"
+        "print(image.devicePixelRatio(), len(colours))"
+    )
+    environment = {**os.environ, "QT_SCALE_FACTOR": "1.5", "QT_QPA_PLATFORM": "offscreen"}
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env=environment,
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.stdout.split() == ["1.5", "1"], done.stderr

@@ -29,7 +29,7 @@ from app.panels.timeline.summary import (
 from app.theme import confidence_ramp
 
 RAMP_LEVELS = 64
-RAMP_ALPHA = 215  # a wall of bars in full colour would outshine the picture
+RAMP_STRENGTH = 0.85  # a wall of bars in full colour would outshine the picture
 LEAST_HEIGHT = 0.35  # of a bar at no confidence at all
 
 # Entries of the colour table of a picture; the confidence ramp follows at RAMP.
@@ -51,8 +51,8 @@ class LaneGeometry:
     @classmethod
     def make(cls, lane_height: int, ratio: float) -> "LaneGeometry":
         """For a lane of this many logical pixels."""
-        line = max(1, round(ratio))
-        return cls(ratio, round(lane_height * ratio), 4 * line, round(lane_height * ratio) - 10 * line, line, 5 * line)
+        lane = round(lane_height * ratio)
+        return cls(ratio, lane, round(4 * ratio), lane - round(10 * ratio), max(1, round(ratio)), round(5 * ratio))
 
 
 def colour_table(palette: QPalette) -> list[int]:
@@ -62,7 +62,7 @@ def colour_table(palette: QPalette) -> list[int]:
     table = [QColor(0, 0, 0, 0)] * (RAMP + RAMP_LEVELS)
     table[HATCH], table[RULED], table[EDGE] = (_faded(text, alpha) for alpha in (150, 95, 190))
     table[UNDERLINE], table[DIAMOND], table[DIAMOND_EDGE] = accent, text, base
-    table[RAMP:] = [_faded(QColor(*rgb), RAMP_ALPHA) for rgb in confidence_ramp(RAMP_LEVELS).tolist()]
+    table[RAMP:] = [_mixed(QColor(*rgb), base) for rgb in confidence_ramp(RAMP_LEVELS).tolist()]
     return [colour.rgba() for colour in table]
 
 
@@ -147,6 +147,12 @@ def _widened(columns: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
     padded = np.pad(columns, ((0, 0), (reach + 1, reach)))
     total = np.cumsum(padded, axis=1, dtype=np.int32)
     return total[:, 2 * reach + 1 :] > total[:, : -2 * reach - 1]
+
+
+def _mixed(colour: QColor, base: QColor) -> QColor:
+    """The colour as it looks over the base; opaque, because tiles overlap."""
+    pairs = ((colour.red(), base.red()), (colour.green(), base.green()), (colour.blue(), base.blue()))
+    return QColor(*(round(under + RAMP_STRENGTH * (over - under)) for over, under in pairs))
 
 
 def _faded(colour: QColor, alpha: int) -> QColor:

@@ -120,7 +120,9 @@ class Lanes(QWidget):
             if y > exposed.bottom() or y + len(ids) * LANE_HEIGHT <= exposed.top():
                 continue
             for number in numbers:
-                area = QRectF(number * WIDTH / ratio - offset, y, WIDTH / ratio, len(ids) * LANE_HEIGHT)
+                area = QRectF(
+                    (number * WIDTH - round(offset * ratio)) / ratio, y, WIDTH / ratio, len(ids) * LANE_HEIGHT
+                )
                 found.append(((ids, number), block * LANES, area))
         return found
 

@@ -12,6 +12,7 @@ from tracker.labels.table import TrackTable
 
 LANES = 8  # of one tile
 WIDTH = 256  # of one tile, in device pixels
+OVERLAP = 1  # drawn twice, so that no seam shows where a screen has one and a half pixels for one
 KEPT = 160  # tiles; one of 8 lanes of 24 pixels takes 200 kB
 
 Key = tuple[tuple[int, ...], int]  # ids of the lanes, number of the tile along the time
@@ -82,7 +83,8 @@ class LaneTiles:
         """Draw a tile anew; its lanes stand in the table's columns from `first` on."""
         block, number = key
         margin, x0 = self._margin, number * WIDTH
-        columns = self._summaries.pixels(table, block, first, x0 - margin, x0 + WIDTH + margin, self._pixels_per_frame)
+        end = x0 + WIDTH + OVERLAP + margin
+        columns = self._summaries.pixels(table, block, first, x0 - margin, end, self._pixels_per_frame)
         indices = lane_indices(columns, self._geometry, x0, margin)
         pixmap = lane_pixmap(indices, self._colours, self._geometry.ratio)
         self._tiles[key] = _Tile(pixmap)
