@@ -19,7 +19,7 @@ from tracker.labels.table import State, TrackTable
 
 FINE_AT_ONCE = 20_000  # segments that are drawn finely without waiting
 THICK_LIMIT = 4_000  # segments up to which lines are two pixels wide, which costs eight times as much
-FINE_LIMIT = 100_000  # segments of the fine form; above, every second, third, … frame is joined
+FINE_LIMIT = 60_000  # segments of the fine form; above, every second, third, … frame is joined
 QUICK_LIMIT = 30_000
 TRACK_LIMIT = 10_000  # above, only the selected tracks have trails
 LONGEST_STEP = 8  # frames skipped in playing are caught up one by one

@@ -1,5 +1,6 @@
 """The video view."""
 
+from collections.abc import Callable
 from itertools import count
 
 import numpy as np
@@ -61,16 +62,16 @@ class CanvasView(QWidget):
         self._pointer: Pointer | None = None
         self._loupe_wanted = False
         self._nudged: tuple[int, int, int] | None = None  # track, frame, gesture
-        self._unsubscribe_document = lambda: None
         self._build()
-        self._tools: dict[str, Tool] = {"select": SelectTool(self), "add": AddTool(self)}
-        self.tool = self._tools[view.tool]
         self._nudge_timer = QTimer(self)
         self._nudge_timer.setSingleShot(True)
         self._nudge_timer.setInterval(NUDGES_TOGETHER_MS)
         self._nudge_timer.timeout.connect(self._end_nudge)
-        unsubscribe = view.changed.subscribe(self._view_changed)
-        self.destroyed.connect(lambda: unsubscribe())
+        ends: list[Callable[[], None]] = []
+        self._document_ends = ends
+        view_end = view.changed.subscribe(self._view_changed)
+        # Not a method of this widget: by then its Qt half is gone.
+        self.destroyed.connect(lambda: [end() for end in (*ends, view_end)])
         self.set_document(document)
 
     def _build(self) -> None:
@@ -103,8 +104,13 @@ class CanvasView(QWidget):
 
     def set_document(self, document: Document | None) -> None:
         """Show the points of this document; the picture of the old one is taken away."""
-        self._unsubscribe_document()
-        self._unsubscribe_document = lambda: None
+        while self._document_ends:
+            self._document_ends.pop()()
+        self._nudge_timer.stop()
+        self._nudged = None
+        # New tools: what was being done was done to the old document.
+        self._tools: dict[str, Tool] = {"select": SelectTool(self), "add": AddTool(self)}
+        self.tool = self._tools[self.view.tool]
         for item in (self._overlay, self._highlight):
             if item is not None:
                 self._box.removeItem(item)
@@ -118,8 +124,7 @@ class CanvasView(QWidget):
             self._highlight.setZValue(2)
             self._box.addItem(self._overlay, ignoreBounds=True)
             self._box.addItem(self._highlight, ignoreBounds=True)
-            self._unsubscribe_document = document.changed.subscribe(self._document_changed)
-            self.destroyed.connect(self._unsubscribe_document)
+            self._document_ends.append(document.changed.subscribe(self._document_changed))
         self.set_placeholder()
 
     def set_placeholder(self, title: str | None = None, detail: str | None = None) -> None:

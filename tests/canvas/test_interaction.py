@@ -11,6 +11,7 @@ from PySide6.QtGui import QKeyEvent, QMouseEvent, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
+from app.document.project import Document
 from app.document.view_state import Tool
 from tests.canvas.conftest import FRAMES, Stage, centre_of, grey
 from tracker.labels.table import Source
@@ -323,11 +324,19 @@ def test_another_document_ends_a_drag_without_touching_it(stage: Stage) -> None:
     a, *_ = stage.add(FAR_APART)
     stage.view.select([a])
     drag(stage, stage.at(*FAR_APART[0]), QPoint(40, 0), release=False)
-    stage.canvas.set_document(None)
+    other = Document(FRAMES)
+    (same_id,) = other.add_tracks([[0, 60, 60]])
+    assert same_id == a
+    stage.canvas.set_document(other)
+    stage.canvas.set_frame(0, grey())
     move(stage, QPoint(400, 300))
     QTest.mouseRelease(stage.canvas.viewport, LEFT, NO_KEY, QPoint(400, 300))
+    assert stage.canvas.position(a) == (60, 60)
+    steps = stage.document.history_position
+    stage.document.place_anchor(a, 0, 10, 10)  # the old one is not listened to any more
+    assert stage.document.history_position == steps + 1
+    stage.canvas.set_document(None)
     click(stage, QPoint(300, 300))
-    assert stage.canvas.document is None
 
 
 SCALED = """
@@ -339,6 +348,7 @@ app = QApplication([])
 from app.canvas import CanvasView
 from app.document.project import Document
 from app.document.view_state import ViewState
+from app.document.project import Document
 from app.document.view_state import Tool
 from tests.canvas.conftest import grey
 view = ViewState()
