@@ -104,6 +104,11 @@ class Document(RunSteps):
         document._next_id = contents.next_id
         return document
 
+    @property
+    def file(self) -> Path | None:
+        """The file that every edit goes to, also while the document is untitled; None where only memory holds it."""
+        return self._keeper.path if isinstance(self._keeper, Store) else None
+
     def save_as(self, path: str | os.PathLike[str]) -> None:
         """Go on in another project file, with the whole history; an untitled document moves there.
 

@@ -2,23 +2,36 @@
 
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 
 from app.document.project import Document
+from app.document.store import Store
 from app.document.video_ref import VideoRef
 from tracker.inference.session import Prediction
 
 
 def video_ref(n_frames=150, width=640, height=480, path="/nowhere/clip.mp4"):
-    return VideoRef(
-        path, n_frames, width, height, Fraction(25), Fraction(1, 25), np.arange(n_frames), content_hash="ab"
-    )
+    pts = np.arange(n_frames)
+    return VideoRef(path, n_frames, width, height, Fraction(25), Fraction(1, 25), pts, content_hash="ab")
+
+
+def connection_of(document: Document):
+    """The database of a document."""
+    assert isinstance(document._keeper, Store)
+    return document._keeper._connection
+
+
+def file_of(document: Document) -> Path:
+    """The file of a document that has one."""
+    assert document.file is not None
+    return document.file
 
 
 def prediction(first, ids, n_frames=16, seed=0, nan=0.0):
     """Random tracks, partly outside of the frame of `video_ref`; a share `nan` of them says nothing."""
-    random = np.random.default_rng([seed, first])
+    random = np.random.default_rng([seed, first + 1000])
     tracks = random.uniform(-100, 700, (n_frames, len(ids), 2)).astype(np.float32)
     tracks[random.random((n_frames, len(ids))) < nan] = np.nan
     visibility, confidence = random.random((2, n_frames, len(ids)), dtype=np.float32)

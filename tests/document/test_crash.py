@@ -11,7 +11,7 @@ import pytest
 
 from app.document.project import Document
 from app.document.recovery import discard_unsaved, unsaved_folder, unsaved_projects
-from tests.document.building import snapshot, video_ref, walk_back_and_forth
+from tests.document.building import file_of, snapshot, video_ref, walk_back_and_forth
 from tracker.files import InputError
 
 # Drag after drag on its own frame, with a window of a run now and then. A drag is finished when its line is out.
@@ -23,7 +23,7 @@ from tests.document.building import prediction, video_ref
 document = Document.new(video_ref(5000))
 ids = document.add_tracks([[0, 1, 1]] * 20)
 run = document.begin_run(RunInfo("a tracker"))
-print(document._keeper.path, flush=True)
+print(document.file, flush=True)
 for drag in range(4999):
     for move in range(8):
         document.place_anchor(ids[drag % 20], drag + 1, drag, move, gesture=drag)
@@ -102,7 +102,7 @@ def test_what_is_no_project_is_not_offered_and_empty_ones_go():
     unsaved_folder().mkdir(parents=True)
     (unsaved_folder() / "odd.trackwright").write_text("something")
     document = Document.new(video_ref())
-    empty = document._keeper.path
+    empty = file_of(document)
     document._keeper.close()  # as after a crash before the first step
     assert unsaved_projects() == []
     assert not empty.exists()

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from app.document import run_steps
+from app.document.changes import Change
 from app.document.project import Document, RunInfo
-from tests.document.building import prediction, snapshot, video_ref, walk_back_and_forth
+from tests.document.building import connection_of, file_of, prediction, snapshot, video_ref, walk_back_and_forth
 from tracker.files import InputError
 from tracker.inference.session import Prediction
 from tracker.labels.table import Source, State
@@ -80,7 +81,7 @@ def test_deleted_tracks_come_back_where_they_were(document):
 
 
 def test_a_change_says_what_changed_and_who_asked(document):
-    changes = []
+    changes: list[Change] = []
     document.changed.subscribe(changes.append)
     (track,) = document.add_tracks([[3, 1, 1]], initiator="canvas")
     document.place_anchor(track, 5, 2, 2)
@@ -150,7 +151,7 @@ def test_approval_marks_what_is_labelled_and_clearing_takes_all(document):
 def test_locked_tracks_are_left_and_the_reason_is_told(document):
     (track,) = document.add_tracks([[5, 1, 1]], names=["nose"])
     document.set_locked([track], True)
-    reasons = []
+    reasons: list[str] = []
     document.refused.subscribe(reasons.append)
     before = snapshot(document)
     assert not document.place_anchor(track, 5, 2, 2)
@@ -289,15 +290,14 @@ def test_an_edit_that_cannot_be_kept_is_not_done(tmp_path):
     run = document.begin_run(RunInfo("a tracker"))
     document.apply_prediction(run, prediction(0, ids))
     document.place_anchor(ids[0], 4, 1, 1)
-    connection = document._keeper._connection
+    connection = connection_of(document)
     (pages,) = connection.execute("PRAGMA page_count").fetchone()
     connection.execute(f"PRAGMA max_page_count = {pages}")  # as a full disk does
-    before, steps, read = snapshot(document), document.history_steps(), document._keeper.path
+    before, steps, read = snapshot(document), document.history_steps(), file_of(document)
     with pytest.raises(InputError, match="the disk is full"):
         document.add_tracks([[k % 150, k, k] for k in range(2000)])
     with pytest.raises(InputError, match="the disk is full"):
-        for first in range(0, 150, 8):
-            document.apply_prediction(run, prediction(first, ids, seed=1))
+        document.apply_prediction(run, prediction(0, [*ids], n_frames=150, seed=1))
     assert document.history_steps()[:3] == steps
     document.go_to(3)
     assert snapshot(document) == before

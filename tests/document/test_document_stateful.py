@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from app.document.project import Document, RunInfo
-from tests.document.building import prediction, snapshot, video_ref, walk_back_and_forth
+from tests.document.building import file_of, prediction, snapshot, video_ref, walk_back_and_forth
 from tracker.labels.table import State
 
 N_FRAMES = 150  # two whole blocks and a part of one
@@ -19,6 +19,7 @@ FRAMES = st.integers(0, N_FRAMES - 1)
 SPANS = st.tuples(FRAMES, st.integers(1, 80))
 PICKS = st.lists(st.integers(0, 20), min_size=1, max_size=4)
 PLACES = st.floats(-50, 700, width=32)
+PATHS = st.lists(st.tuples(PLACES, PLACES), min_size=1, max_size=4)
 
 
 class DocumentMachine(RuleBasedStateMachine):
@@ -40,7 +41,7 @@ class DocumentMachine(RuleBasedStateMachine):
         assert back == forth
         for position, state in back.items():
             assert state == self.seen.get(position, state)
-        path = self.document._keeper.path
+        path = file_of(self.document)
         self.document.close()
         if path.exists():  # an untitled document without a step leaves nothing
             self.document = Document.open(path)
@@ -174,7 +175,7 @@ class DocumentMachine(RuleBasedStateMachine):
 
     @rule()
     def reopen(self):
-        path = self.document._keeper.path
+        path = file_of(self.document)
         self.document.close()
         if not path.exists():
             assert self.document.history_steps() == []
@@ -204,7 +205,7 @@ class DocumentMachine(RuleBasedStateMachine):
     def the_file_has_everything(self):
         if self.document._gesture is not None:
             return
-        read = Document.open(self.document._keeper.path, read_only=True)
+        read = Document.open(file_of(self.document), read_only=True)
         assert snapshot(read) == snapshot(self.document)
 
 

@@ -14,7 +14,7 @@ from app.document.migrations import APPLICATION_ID, MIGRATIONS, NewerVersionErro
 from app.document.project import Document, RunInfo
 from app.document.recovery import unsaved_folder
 from app.document.video_ref import VideoRef
-from tests.document.building import prediction, snapshot, video_ref, walk_back_and_forth
+from tests.document.building import connection_of, prediction, snapshot, video_ref, walk_back_and_forth
 from tracker.files import InputError
 from tracker.labels.table import State
 
@@ -23,7 +23,7 @@ from tracker.labels.table import State
 def project(tmp_path):
     """A closed project with three tracks, anchors and a run that was undone in part."""
     document = Document.new(video_ref())
-    ids = document.add_tracks([[0, 1.5, 1], [70, 2, 2], [149, 3, 3]])
+    ids = document.add_tracks([(0, 1.5, 1), (70, 2, 2), (149, 3, 3)])
     run = document.begin_run(RunInfo("a tracker", "cpu", {"direction": "forward"}, (0, 150)))
     for first in range(0, 150, 8):
         document.apply_prediction(run, prediction(first, ids))
@@ -100,9 +100,9 @@ def test_a_correction_writes_no_other_blocks(tmp_path):
     ids = document.add_tracks([[f, 1, 1] for f in range(0, 64 * 40, 64)])
     document.save_as(tmp_path / "p.trackwright")
     log = tmp_path / "p.trackwright-wal"
-    document._keeper._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection_of(document).execute("PRAGMA wal_checkpoint(TRUNCATE)")
     document.place_anchor(ids[0], 1000, 5, 5)
-    (page,) = document._keeper._connection.execute("PRAGMA page_size").fetchone()
+    (page,) = connection_of(document).execute("PRAGMA page_size").fetchone()
     assert 0 < log.stat().st_size < 30 * page
     document.close()
 
@@ -300,6 +300,11 @@ def test_an_older_project_is_brought_up_when_it_is_opened(project, monkeypatch):
 # -- the video
 
 
+def video_of(document):
+    assert document.video is not None
+    return document.video
+
+
 def test_the_video_is_found_beside_a_moved_project(tmp_path):
     here, there = tmp_path / "here", tmp_path / "there"
     (here / "clips").mkdir(parents=True)
@@ -308,24 +313,24 @@ def test_the_video_is_found_beside_a_moved_project(tmp_path):
     document = Document.new(video_ref().relink(clip))
     document.add_tracks([[0, 1, 1]])
     document.save_as(here / "p.trackwright")
-    assert Path(document.video.path) == clip
+    assert Path(video_of(document).path) == clip
     document.close()
     here.rename(there)
     document = Document.open(there / "p.trackwright")
-    assert Path(document.video.path) == there / "clips" / "clip.mp4"
-    assert not document.video.missing
-    assert np.array_equal(document.video.pts, np.arange(150))
-    assert document.video.fps == 25
+    assert Path(video_of(document).path) == there / "clips" / "clip.mp4"
+    assert not video_of(document).missing
+    assert np.array_equal(video_of(document).pts, np.arange(150))
+    assert video_of(document).fps == 25
 
     (there / "clips" / "clip.mp4").rename(tmp_path / "moved.mp4")
     document.close()
     document = Document.open(there / "p.trackwright")
-    assert document.video.missing
+    assert video_of(document).missing
     document.relink(tmp_path / "moved.mp4")
     document.close()
     document = Document.open(there / "p.trackwright")
-    assert Path(document.video.path) == tmp_path / "moved.mp4"
-    assert document.video.size == 5
+    assert Path(video_of(document).path) == tmp_path / "moved.mp4"
+    assert video_of(document).size == 5
     document.close()
 
 
