@@ -18,7 +18,7 @@ CROSS_GAP = 5.0
 class Loupe(QWidget):
     """Shows the picture and its points around one place, much larger."""
 
-    def __init__(self, parent: QWidget, paint_points: Callable[[QPainter, Mapping, QRectF], None]) -> None:
+    def __init__(self, parent: QWidget, paint_points: Callable[[QPainter, Mapping, QRectF], object]) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setFixedSize(SIDE, SIDE)

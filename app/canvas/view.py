@@ -87,7 +87,7 @@ class CanvasView(QWidget):
         self._stack = QStackedLayout(self)
         self._stack.addWidget(self.graphics)
         self._stack.addWidget(self._empty)
-        self._loupe = Loupe(self.viewport, self._paint_loupe_points)
+        self._loupe = Loupe(self.viewport, lambda *area: self._overlay and self._overlay.paint_points(*area))
         self.setFocusProxy(self.graphics)
         for widget in (self, self.graphics):
             widget.setAccessibleName(self.tr("Video"))
@@ -399,7 +399,3 @@ class CanvasView(QWidget):
             mapping = self.mapping()
             x, y = self.from_view(pointer.view)
             self._loupe.look_at(self._frame_item.image, x, y, pointer.view.toPoint(), mapping.scale)
-
-    def _paint_loupe_points(self, painter: "pg.QtGui.QPainter", mapping: Mapping, area: QRectF) -> None:
-        if self._overlay is not None:
-            self._overlay.paint_points(painter, mapping, area)
