@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from itertools import count
+from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
@@ -87,7 +88,7 @@ class CanvasView(QWidget):
         self._stack = QStackedLayout(self)
         self._stack.addWidget(self.graphics)
         self._stack.addWidget(self._empty)
-        self._loupe = Loupe(self.viewport, lambda *area: self._overlay and self._overlay.paint_points(*area))
+        self._loupe = Loupe(self.viewport, self._paint_loupe_points)
         self.setFocusProxy(self.graphics)
         for widget in (self, self.graphics):
             widget.setAccessibleName(self.tr("Video"))
@@ -399,3 +400,7 @@ class CanvasView(QWidget):
             mapping = self.mapping()
             x, y = self.from_view(pointer.view)
             self._loupe.look_at(self._frame_item.image, x, y, pointer.view.toPoint(), mapping.scale)
+
+    def _paint_loupe_points(self, *seen: Any) -> None:
+        if self._overlay is not None:
+            self._overlay.paint_points(*seen)
