@@ -99,6 +99,7 @@ class TrackList(QWidget):
             self._subscriptions.add(document.changed, self._document_changed)
         self._subscriptions.add(self._view.changed, self._view_changed)
         self._rows_changed()
+        self._show_selection()
 
     def release(self) -> None:
         """Stop listening to document and view."""
@@ -156,6 +157,8 @@ class TrackList(QWidget):
     def _set_up_columns(self, header: QHeaderView) -> None:
         """Widths fit the texts that can stand there; the name takes what is left."""
         metrics = QFontMetrics(self.font())
+        # With that of the table it would ask for the flags of every cell at each paint: 200 ms for 5,000 rows.
+        header.setSelectionModel(QItemSelectionModel(self.model, header))
         header.setAccessibleName(self.tr("Sort tracks by"))
         header.setHighlightSections(False)
         header.setSectionsClickable(True)
@@ -192,9 +195,11 @@ class TrackList(QWidget):
         elif change.kind == "all":
             self.model.set_document(self._document)
             self._rows_changed()
+            self._show_selection()
         elif change.kind == "tracks":
             self.model.cells_changed(change.start, change.end)
-            self.model.tracks_changed()
+            if self.model.tracks_changed():
+                self._show_selection()
             self._rows_changed()
 
     def _view_changed(self, name: str) -> None:
@@ -224,12 +229,12 @@ class TrackList(QWidget):
         grouped = any(track.group for track in self.model.table.tracks)
         self.table_view.setColumnHidden(Column.GROUP, not grouped)
         self.table_view.fit_names()
-        self._show_selection()
         self._counting.start(0)
 
     def _filter(self, text: str) -> None:
         self.model.set_filter(text)
         self._rows_changed()
+        self._show_selection()
 
     def _count(self) -> None:
         if not self.model.count(COUNT_BUDGET):
@@ -267,12 +272,13 @@ class TrackList(QWidget):
         """Keep the order in which tracks were selected, so that the primary one stays the last."""
         if self._syncing:
             return
-        rows = {index.row() for index in self.table_view.selectionModel().selectedRows()}
+        ranges = self.table_view.selectionModel().selection().toList()
+        rows = {row for part in ranges for row in range(part.top(), part.bottom() + 1)}
         chosen = {self.model.track_at(row).id: row for row in sorted(rows)}
         kept = [i for i in self._view.selection if i in chosen]
-        added = [i for i in chosen if i not in kept]
+        added = list(chosen.keys() - set(kept))
         current = self.table_view.currentIndex().row()
-        added.sort(key=lambda i: chosen[i] == current)
+        added.sort(key=lambda i: (chosen[i] == current, chosen[i]))
         self._syncing = True
         self._view.select([*kept, *added])
         self._syncing = False

@@ -91,17 +91,19 @@ class TrackModel(QAbstractTableModel):
         self._icons = {name: icon(name, palette) for name in (*STATE_ICONS.values(), "mdi6.lock")}
         self._icons[OPEN_LOCK] = icon(OPEN_LOCK, quiet)
 
-    def tracks_changed(self) -> None:
-        """Tracks came, went or have other properties."""
+    def tracks_changed(self) -> bool:
+        """Tracks came, went or have other properties; whether the rows are others, so that nothing is selected."""
         if not np.array_equal(self._counts.ids, self.table.ids):
             self.beginResetModel()
             self._counts.tracks_changed()
             self._arrange()
             self.endResetModel()
-        elif self._filter or self._sorting[0] in (Column.NAME, Column.LOCK, Column.GROUP):
+            return True
+        if self._filter or self._sorting[0] in (Column.NAME, Column.LOCK, Column.GROUP):
             self._rearrange()
         else:
             self.refresh(0, self.rowCount() - 1, Column.NAME, Column.GROUP)
+        return False
 
     def cells_changed(self, start: int, end: int) -> None:
         """Cells on frames start to end (exclusive) are others now."""

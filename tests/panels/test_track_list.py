@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QLineEdit
 from app.document.project import Document
 from app.panels import TrackList
 from app.panels.track_counts import BLOCK, TrackCounts
-from app.panels.track_model import AT_PLAYHEAD, Column
+from app.panels.track_model import AT_PLAYHEAD, Column, TrackModel
 from tracker.labels.table import Source, State
 
 pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints")
@@ -134,6 +134,26 @@ def test_a_new_frame_only_redraws_the_rows_in_view(qtbot, make_document, view):
     state = panel.model.index(1, Column.STATE)
     assert state.data(Qt.ItemDataRole.AccessibleTextRole) == "Occluded"
     assert panel.model.index(0, Column.CONFIDENCE).data() == "0.90"
+
+
+def test_selecting_and_renaming_thousands_asks_for_few_cells(qtbot, make_document, view, monkeypatch):
+    document = make_document(5000, 20)
+    panel = shown(qtbot, document, view)
+    asked = []
+    flags = TrackModel.flags
+
+    def counted(self, index):
+        asked.append(index)
+        return flags(self, index)
+
+    monkeypatch.setattr(TrackModel, "flags", counted)
+    view.select(range(5000))
+    panel.grab()
+    document.rename(7, "wing")
+    panel.grab()
+    panel.table_view.selectAll()
+    assert len(view.selection) == 5000
+    assert len(asked) < 5000
 
 
 def test_the_lock_column_locks_with_a_click(qtbot, make_document, view):

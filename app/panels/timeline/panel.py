@@ -308,7 +308,8 @@ class Timeline(QWidget):
             start = int(self._state.table.columns([primary])[0])
             step = 1 if lane >= start else -1
             new = [tracks[k].id for k in range(start, lane + step, step)]
-            self._view.select([i for i in self._view.selection if i not in new] + new)
+            chosen = set(new)
+            self._view.select([i for i in self._view.selection if i not in chosen] + new)
         else:
             self._view.select([tracks[lane].id], extend=bool(modifiers & Qt.KeyboardModifier.ControlModifier))
 
