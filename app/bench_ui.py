@@ -10,14 +10,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QEventLoop, QPointF, Qt, QTimer
+from PySide6.QtCore import QEventLoop, Qt, QTimer
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from app.document.project import Document, RunInfo
 from app.settings import Settings
 from app.theme import apply_theme
-from app.window import MainWindow
+from app.window import MainWindow, application
 from tracker.inference.session import Prediction
 from tracker.video import VideoWriter
 
@@ -38,8 +38,7 @@ class Row:
 
 def run_ui_bench(progress: Callable[[str], object] = lambda _: None) -> dict[str, object]:
     """Measure every act; the result can be written as JSON."""
-    app = QApplication.instance() or QApplication(["trackwright"])
-    apply_theme(app, "dark")
+    apply_theme(application(), "dark")
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
         clip = Path(folder) / "bench.mp4"
@@ -203,7 +202,7 @@ class _Bench:
         for x, y in self._rng.uniform((100, 100), (WIDTH - 100, HEIGHT - 100), (20, 2)).tolist():
             point = window.canvas.to_view(x, y)
             start = time.perf_counter()
-            QTest.mouseClick(window.canvas.viewport(), Qt.MouseButton.LeftButton, pos=QPointF(point).toPoint())
+            QTest.mouseClick(window.canvas.viewport, Qt.MouseButton.LeftButton, pos=point)
             window.canvas.paint_now()
             times.append(time.perf_counter() - start)
         window.view.tool = "select"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from app.actions import Action
 from app.document.view_state import ColourBy
+from app.theme import Theme
 from tracker.labels import State
 
 if TYPE_CHECKING:
@@ -180,7 +181,12 @@ def _view(window: "MainWindow") -> Iterator[Action]:
         "view.trails", tr("Trails"), ("T",), flip("show_trails"), VIEW, window.is_open, lambda: view.show_trails
     )
     yield Action("view.colour_by", tr("Colour by next"), ("C",), lambda: _next_colour(window), VIEW, window.is_open)
-    for theme, text in (("system", tr("Follow the system's colours")), ("light", tr("Light")), ("dark", tr("Dark"))):
+    themes: tuple[tuple[Theme, str], ...] = (
+        ("system", tr("Follow the system's colours")),
+        ("light", tr("Light")),
+        ("dark", tr("Dark")),
+    )
+    for theme, text in themes:
         yield Action(
             f"view.theme_{theme}",
             text,

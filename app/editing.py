@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QDialog
@@ -142,7 +141,7 @@ class Editing(QObject):
         if image is None:
             self._window.show_message(self.tr("The frame is still being decoded."))
             return
-        rgb = cv2.cvtColor(image, cv2.COLOR_BGRA2RGB)
+        rgb = np.ascontiguousarray(image[..., 2::-1])
         try:
             xy = sampling.sample_points(rgb, request.method, request.count, spacing=request.spacing)
         except ValueError as error:

@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QFileDialog, QMessageBox
 
 from app.document.project import Document
-from app.document.store import unsaved_projects
+from app.document.recovery import unsaved_projects
 from app.document.video_ref import VideoRef
 from app.export_dialog import ExportDialog
 from app.workers.jobs import Job, run_job
@@ -247,7 +247,14 @@ class Files(QObject):
 
     def unsaved(self) -> list[tuple[Path, str]]:
         """Projects that were never saved, left by an earlier start; (path, what they are)."""
-        return [(found.path, found.title) for found in unsaved_projects()]
+        text = self.tr("{}   —   {} steps, {}")
+        return [
+            (
+                found.path,
+                text.format(Path(found.video).name, found.steps, f"{found.modified.astimezone():%d %B, %H:%M}"),
+            )
+            for found in unsaved_projects()
+        ]
 
     # -- trackers
 

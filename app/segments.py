@@ -46,7 +46,7 @@ def segments_forward(document: Document, ids: Sequence[int], start: int, end: in
 def segments_backward(
     document: Document, ids: Sequence[int], start: int, end: int, *, only_before_first: bool = False
 ) -> list[Segment]:
-    """From every anchor back to the one before, or to `start`; `only_before_first` leaves the rest to a forward pass."""
+    """From every anchor back to the one before, or to `start`; `only_before_first`: only to the first."""
     found = []
     for track_id in ids:
         anchors = document.anchors(track_id)

@@ -2,9 +2,12 @@
 
 import os
 from pathlib import Path
+from typing import get_args
 
 import platformdirs
 from PySide6.QtCore import QByteArray, QSettings
+
+from app.theme import Theme
 
 MAX_RECENT = 10
 
@@ -24,7 +27,7 @@ class Settings:
     def recent_files(self) -> list[Path]:
         """Videos and projects opened lately, newest first, without those that are gone."""
         value = self._store.value("recent_files", [])
-        names = [value] if isinstance(value, str) else list(value or [])  # type: ignore[call-overload]
+        names = [value] if isinstance(value, str) else value if isinstance(value, list) else []
         return [Path(name) for name in names if Path(name).exists()]
 
     def add_recent_file(self, path: Path) -> None:
@@ -61,12 +64,13 @@ class Settings:
         self._store.setValue("device", device)
 
     @property
-    def theme(self) -> str:
+    def theme(self) -> Theme:
         """ "system", "light" or "dark"."""
-        return str(self._store.value("theme", "system"))
+        value = str(self._store.value("theme", "system"))
+        return next((theme for theme in get_args(Theme) if theme == value), "system")
 
     @theme.setter
-    def theme(self, theme: str) -> None:
+    def theme(self, theme: Theme) -> None:
         self._store.setValue("theme", theme)
 
     @property
@@ -77,13 +81,13 @@ class Settings:
     @property
     def layout(self) -> tuple[QByteArray, QByteArray]:
         """Geometry and state of the main window; empty at the first start."""
-        empty = QByteArray()
-        return (
-            QByteArray(self._store.value("geometry", empty)),  # type: ignore[arg-type]
-            QByteArray(self._store.value("state", empty)),  # type: ignore[arg-type]
-        )
+        return self._bytes("geometry"), self._bytes("state")
 
     @layout.setter
     def layout(self, layout: tuple[QByteArray, QByteArray]) -> None:
         self._store.setValue("geometry", layout[0])
         self._store.setValue("state", layout[1])
+
+    def _bytes(self, key: str) -> QByteArray:
+        value = self._store.value(key)
+        return value if isinstance(value, QByteArray) else QByteArray()

@@ -2,10 +2,12 @@
 
 import signal
 import sys
+from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QEvent, QObject, QSize, Qt, QTimer
+from PySide6.QtCore import QByteArray, QEvent, QObject, QPoint, QSize, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
@@ -26,6 +28,7 @@ from app.cheat_sheet import CheatSheet
 from app.commands import all_actions
 from app.document.changes import Change
 from app.document.project import Document
+from app.document.recovery import unsaved_folder
 from app.document.view_state import ViewState
 from app.editing import Editing
 from app.fault_dialog import FaultDialog
@@ -33,10 +36,11 @@ from app.files import Files
 from app.log import start_logging
 from app.navigation import Navigation
 from app.panels import HistoryPanel, RunPanel, StatusWidgets, Timeline, TrackList, Transport
+from app.panels.run_panel import MessageKind
 from app.playback import Playback
 from app.settings import Settings
 from app.start_page import StartPage
-from app.theme import apply_theme
+from app.theme import Theme, apply_theme
 from app.tracking import Tracking, describe_tracker
 from app.workers.protocol import Progress
 from tracker.video import FrameSource
@@ -56,7 +60,7 @@ class MainWindow(QMainWindow):
         self.files = Files(self)
         self.navigation = Navigation(self)
         self.editing = Editing(self)
-        self._unsubscribe = lambda: None
+        self._subscriptions: tuple[Callable[[], None], ...] = ()
         self.setWindowTitle("Trackwright")
         self.setAcceptDrops(True)
         self._build_parts()
@@ -67,6 +71,9 @@ class MainWindow(QMainWindow):
         self._connect()
         self._restore_layout()
         self.set_document(None, None)
+        self.set_tracker(settings.tracker)
+        self._device_chosen(settings.device)
+        self.run_panel.set_device(settings.device)
 
     # -- building
 
@@ -129,7 +136,7 @@ class MainWindow(QMainWindow):
     def _fill_recent(self) -> None:
         self._recent_menu.clear()
         for path in self.settings.recent_files:
-            self._recent_menu.addAction(str(path), lambda p=path: self.files.open_path(p))
+            self._recent_menu.addAction(str(path)).triggered.connect(partial(self.files.open_path, path))
         self._recent_menu.setEnabled(bool(self._recent_menu.actions()))
 
     def _connect(self) -> None:
@@ -143,6 +150,7 @@ class MainWindow(QMainWindow):
         self.playback.frame_failed.connect(self.show_message)
         self.canvas.hint.connect(self.show_message)
         self.canvas.hovered.connect(self.status.set_pixel)
+        self.canvas.unhovered.connect(self.status.clear_pixel)
         self.canvas.context_requested.connect(self._context_menu)
         for panel in (self.run_panel, self.transport, self.track_list):
             panel.action_requested.connect(self.registry.trigger)
@@ -155,7 +163,7 @@ class MainWindow(QMainWindow):
         self.tracking.running_changed.connect(self._running_changed)
         self.tracking.progress.connect(self._show_progress)
         self.tracking.message.connect(self._show_run_message)
-        QApplication.instance().installEventFilter(self)
+        application().installEventFilter(self)
 
     def _restore_layout(self) -> None:
         self.resize(QSize(1600, 950))
@@ -174,7 +182,9 @@ class MainWindow(QMainWindow):
         """Show this document and its video; the old one is closed."""
         self.tracking.set_document(None)
         self.playback.close()
-        self._unsubscribe()
+        for unsubscribe in self._subscriptions:
+            unsubscribe()
+        self._subscriptions = ()
         if self.document is not None:
             self.document.close()
         if self.source is not None:
@@ -185,7 +195,9 @@ class MainWindow(QMainWindow):
             part.set_document(document)
         self.tracking.set_document(document)
         if document is not None and source is not None:
-            self._unsubscribe = document.changed.subscribe(self._document_changed)
+            stop_changes = document.changed.subscribe(self._document_changed)
+            stop_refusals = document.refused.subscribe(self.show_message)
+            self._subscriptions = (stop_changes, stop_refusals)
             self.playback.open(source, self.settings.frame_cache_bytes)
             self.canvas.fit()
         else:
@@ -224,6 +236,12 @@ class MainWindow(QMainWindow):
 
     def _device_chosen(self, device: str) -> None:
         self.settings.device = self.tracking.device = device
+        self.status.set_device(device)
+
+    @property
+    def refresh_pending(self) -> bool:
+        """Whether menus and title wait to be brought up to date in the next turn of the event loop."""
+        return self._refresh_timer.isActive()
 
     # -- what parts say
 
@@ -241,12 +259,19 @@ class MainWindow(QMainWindow):
         if name != "playhead":
             self._refresh_timer.start(0)
 
+    def _title(self) -> str:
+        if self.document is None or self.document.video is None:
+            return ""
+        if self.document.path is not None:
+            return self.document.path.stem
+        return self.tr("{} (untitled)").format(Path(self.document.video.path).name)
+
     def refresh(self) -> None:
         """Bring menus, title and the saved mark up to date."""
         self.registry.refresh()
-        name = self.document.title if self.document is not None else ""
+        name = self._title()
         self.setWindowTitle(f"{name} — Trackwright" if name else "Trackwright")
-        self.status.set_saved(self.document.path if self.document is not None else None)
+        self.status.set_saved(None if self.document is None else self.document.path or unsaved_folder())
 
     def _playing_changed(self, playing: bool, speed: float) -> None:
         self.transport.set_playing(playing)
@@ -257,16 +282,21 @@ class MainWindow(QMainWindow):
         self._refresh_timer.start(0)
 
     def _show_progress(self, progress: Progress) -> None:
-        self.run_panel.set_progress(progress.done, progress.total, progress.eta_s, progress.frames_per_s)
+        eta = float("nan") if progress.eta_s is None else progress.eta_s
+        self.run_panel.set_progress(progress.done, progress.total, eta, progress.frames_per_s)
 
-    def _show_run_message(self, text: str, kind: str) -> None:
+    def _show_run_message(self, text: str, kind: MessageKind) -> None:
         self.run_panel.set_message(text, kind)
         self.show_message(text)
 
     def _show_cache(self) -> None:
-        self.timeline.set_cached_ranges(self.playback.cached_ranges())
+        ranges = self.playback.cached_ranges()
+        self.timeline.set_cached_ranges(ranges)
+        if self.source is not None:
+            used = sum(end - start for start, end in ranges) * self.source.width * self.source.height * 4
+            self.status.set_cache(used, self.settings.frame_cache_bytes)
 
-    def _context_menu(self, track_id: object, position: object) -> None:
+    def _context_menu(self, track_id: object, position: QPoint) -> None:
         if isinstance(track_id, int) and track_id not in self.view.selection:
             self.view.select([track_id])
         menu = QMenu(self)
@@ -297,12 +327,12 @@ class MainWindow(QMainWindow):
             ).format(version("trackwright")),
         )
 
-    def set_theme(self, theme: str) -> None:
+    def set_theme(self, theme: Theme) -> None:
         """ "system", "light" or "dark"."""
         self.settings.theme = theme
-        apply_theme(QApplication.instance(), theme)
+        apply_theme(application(), theme)
 
-    def theme_is(self, theme: str) -> bool:
+    def theme_is(self, theme: Theme) -> bool:
         """Whether this is the chosen theme."""
         return self.settings.theme == theme
 
@@ -335,16 +365,22 @@ class MainWindow(QMainWindow):
             event.ignore()
             return
         self.settings.layout = (self.saveGeometry(), self.saveState())
-        QApplication.instance().removeEventFilter(self)
+        application().removeEventFilter(self)
         self.files.close()
         self.tracking.close()
         self.set_document(None, None)
         super().closeEvent(event)
 
 
+def application() -> QApplication:
+    """The one QApplication of this process."""
+    app = QApplication.instance()
+    return app if isinstance(app, QApplication) else QApplication(sys.argv[:1])
+
+
 def open_window(path: Path | None = None, demo: bool = False) -> int:
     """Open the window, with a video or project, or the demo clip; gives the exit code when it is closed."""
-    app = QApplication.instance() or QApplication(sys.argv[:1])
+    app = application()
     app.setApplicationName("Trackwright")
     faults = FaultDialog()
     start_logging(faults.report)

@@ -12,6 +12,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QMessageBox
 
+from app.files import Files
 from app.settings import Settings
 from app.window import MainWindow
 from tracker.video import VideoWriter
@@ -35,7 +36,9 @@ def moving_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for frame in range(FRAMES):
             dx, dy = drift(frame)
             move = np.array([[1, 0, dx], [0, 1, dy]])
-            moved = cv2.warpAffine(texture, move, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+            moved = cv2.warpAffine(
+                texture, move, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
+            )
             writer.write(moved.astype(np.uint8))
     return path
 
@@ -49,15 +52,15 @@ def errors(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.fixture
-def window(qtbot, errors: list[str]) -> Iterator[MainWindow]:
-    """An empty main window."""
+def window(qtbot, errors: list[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[MainWindow]:
+    """An empty main window, which closes without asking."""
+    monkeypatch.setattr(Files, "may_close", lambda self: True)
     window = MainWindow(Settings())
     qtbot.addWidget(window)
     window.resize(1280, 800)
     with qtbot.waitExposed(window):
         window.show()
     yield window
-    window.files.may_close = lambda: True  # type: ignore[method-assign]
     window.close()
 
 
@@ -74,8 +77,6 @@ def click(opened: MainWindow) -> Callable[..., None]:
     """Clicks into the picture at image coordinates."""
 
     def act(x: float, y: float, modifier: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
-        QTest.mouseClick(
-            opened.canvas.viewport(), Qt.MouseButton.LeftButton, modifier, opened.canvas.to_view(x, y).toPoint()
-        )
+        QTest.mouseClick(opened.canvas.viewport, Qt.MouseButton.LeftButton, modifier, opened.canvas.to_view(x, y))
 
     return act
