@@ -251,6 +251,7 @@ class Document(RunSteps):
         Raises:
             ValueError: the position is not finite, or the frame is outside of the video.
         """
+        track_id, frame = int(track_id), int(frame)  # numpy's integers fit neither JSON nor the database
         if not (math.isfinite(x) and math.isfinite(y) and 0 <= frame < self.table.n_frames):
             raise ValueError(f"no anchor can be at frame {frame}, {x}, {y}")
         if self._gesture is None or self._gesture.number != gesture:
@@ -296,7 +297,7 @@ class Document(RunSteps):
     def _mark(
         self, ids: list[int], start: int, end: int, mark: Callable[[Cells], Cells], verb: str, initiator: object
     ) -> None:
-        start, end = max(start, 0), min(end, self.table.n_frames)
+        start, end = max(int(start), 0), min(int(end), self.table.n_frames)
         if not ids or start >= end:
             return
         before = self.table.read(ids, start, end)

@@ -63,10 +63,11 @@ def prediction_patch(
     """
     known = [k for k, track_id in enumerate(prediction.ids.tolist()) if track_id in table]
     ids = [int(prediction.ids[k]) for k in known]
-    start, end = max(prediction.first_frame, 0), min(prediction.first_frame + len(prediction.tracks), table.n_frames)
+    first = int(prediction.first_frame)
+    start, end = max(first, 0), min(first + len(prediction.tracks), table.n_frames)
     if not ids or start >= end:
         return None
-    rows = slice(start - prediction.first_frame, end - prediction.first_frame)
+    rows = slice(start - first, end - first)
     xy = prediction.tracks[rows][:, known]
     write = np.isfinite(xy).all(axis=2) & ~table.protected(ids, start, end)
     for k, track_id in enumerate(ids):

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from app.document import run_steps
 from app.document.changes import Change
 from app.document.project import Document, RunInfo
+from app.document.recovery import unsaved_projects
 from tests.document.building import connection_of, file_of, prediction, snapshot, video_ref, walk_back_and_forth
 from tracker.files import InputError
 from tracker.inference.session import Prediction
@@ -241,6 +243,21 @@ def test_an_undone_run_writes_no_more(document):
     assert document.runs[run].outcome == "cancelled"
 
 
+def test_two_runs_keep_their_steps_apart(document):
+    ids = document.add_tracks([[0, 1, 1], [0, 2, 2]])
+    first, second = document.begin_run(RunInfo("one")), document.begin_run(RunInfo("another"))
+    for start in (0, 80):  # too far apart for one piece
+        document.apply_prediction(first, prediction(start, ids))
+    document.apply_prediction(second, prediction(8, ids))
+    document.undo()
+    document.apply_prediction(first, prediction(16, ids))
+    assert document.history_steps() == ["Add 2 tracks", "Track with one"]
+    back, forth = walk_back_and_forth(document)
+    assert back == forth
+    document.go_to(1)
+    assert (document.table.source == Source.MODEL).sum() == 0
+
+
 def test_predictions_wait_for_the_end_of_a_drag(document, monkeypatch):
     ids = document.add_tracks([[0, 1, 1], [0, 2, 2]])
     run = document.begin_run(RunInfo("a tracker"))
@@ -282,6 +299,26 @@ def test_the_history_panel_can_go_anywhere(document):
     assert document.table.n_tracks == 0
     assert not document.can_undo
     assert not document.undo()
+
+
+def test_numbers_of_numpy_are_taken():
+    n: Any = np
+    document = Document.new(video_ref())
+    ids: Any = n.array(document.add_tracks(n.array([[0, 1, 1], [0, 2, 2]]), names=n.array(["a", "b"])))
+    document.place_anchor(ids[0], n.int64(4), n.float32(1), n.float32(2), gesture=n.int64(1))
+    document.end_gesture()
+    document.place_anchor(ids[1], n.int64(4), n.float32(1), n.float32(2))
+    document.approve(ids, n.int64(0), n.int64(9))
+    document.set_locked(ids[:1], n.True_)
+    document.set_colour(ids, n.array([1, 2, 3], dtype=n.uint8))
+    document.delete_tracks(ids)
+    state = snapshot(document)
+    document.close()
+    (found,) = unsaved_projects()
+    document = Document.open(found.path)
+    assert snapshot(document) == state
+    assert document.table.track(0).colour == (1, 2, 3)
+    document.close(discard=True)
 
 
 def test_an_edit_that_cannot_be_kept_is_not_done(tmp_path):
