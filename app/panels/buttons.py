@@ -3,11 +3,19 @@
 from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QSize, Qt
+from PySide6.QtGui import QIcon, QPalette
 from PySide6.QtWidgets import QToolButton, QWidget
 
 from app.theme import icon
 
 SIZE = 30  # of a square button, in logical pixels; never below 24
+
+
+def live_icon(icon_name: str, palette: QPalette) -> QIcon:
+    """An icon in the colours of a palette; those of what is enabled also where its widget is disabled just now."""
+    colours = QPalette(palette)
+    colours.setCurrentColorGroup(QPalette.ColorGroup.Active)
+    return icon(icon_name, colours)
 
 
 class IconButton(QToolButton):
@@ -54,7 +62,7 @@ class IconButton(QToolButton):
     def set_icon(self, icon_name: str) -> None:
         """Another icon."""
         self._icon_name = icon_name
-        self.setIcon(icon(icon_name, self.palette()))
+        self.setIcon(live_icon(icon_name, self.palette()))
 
     def changeEvent(self, event: QEvent) -> None:
         """Take the colours of another palette."""

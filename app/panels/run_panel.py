@@ -21,10 +21,10 @@ from app.document.changes import Change
 from app.document.project import Document
 from app.document.runs import RunInfo
 from app.document.view_state import ViewState
-from app.panels.buttons import IconButton
+from app.panels.buttons import IconButton, live_icon
 from app.panels.subscriptions import Subscriptions
 from app.panels.wording import duration, number
-from app.theme import SPACE_M, SPACE_S, icon
+from app.theme import SPACE_M, SPACE_S
 
 MessageKind = Literal["info", "hint", "error"]
 MESSAGE_ICONS = {
@@ -295,7 +295,7 @@ class RunPanel(QWidget):
         return self.tr("Last run: {0} on {1}, {2}").format(info.tracker, info.device, outcome)
 
     def _show_message_icon(self) -> None:
-        self.message_icon.setPixmap(icon(MESSAGE_ICONS[self._message_kind], self.palette()).pixmap(QSize(16, 16)))
+        self.message_icon.setPixmap(live_icon(MESSAGE_ICONS[self._message_kind], self.palette()).pixmap(QSize(16, 16)))
 
     def changeEvent(self, event: QEvent) -> None:
         """Take the icon in the colours of another palette."""

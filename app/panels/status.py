@@ -8,8 +8,9 @@ from PySide6.QtCore import QEvent, QSize, Qt, QTimer
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMainWindow, QWidget
 
+from app.panels.buttons import live_icon
 from app.panels.wording import number
-from app.theme import SPACE_M, SPACE_S, icon
+from app.theme import SPACE_M, SPACE_S
 
 MEMORY_EVERY_MS = 2000
 MEBIBYTE = 1024**2
@@ -55,7 +56,7 @@ class _Fact(QWidget):
             self._draw_icon()
 
     def _draw_icon(self) -> None:
-        self._icon.setPixmap(icon(self._icon_name, self.palette()).pixmap(QSize(14, 14)))
+        self._icon.setPixmap(live_icon(self._icon_name, self.palette()).pixmap(QSize(14, 14)))
 
 
 class StatusWidgets(QWidget):

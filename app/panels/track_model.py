@@ -11,9 +11,9 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelInd
 from PySide6.QtGui import QColor, QIcon, QPainter, QPalette, QPixmap
 
 from app.document.project import Document
+from app.panels.buttons import live_icon
 from app.panels.track_counts import TrackCounts
 from app.panels.wording import number, state_text
-from app.theme import icon
 from tracker.labels.table import State, TrackInfo, TrackTable
 
 Index = QModelIndex | QPersistentModelIndex
@@ -88,8 +88,8 @@ class TrackModel(QAbstractTableModel):
         """Take the icons in the colours of a palette."""
         quiet = QPalette(palette)
         quiet.setColor(QPalette.ColorRole.ButtonText, palette.color(QPalette.ColorRole.PlaceholderText))
-        self._icons = {name: icon(name, palette) for name in (*STATE_ICONS.values(), "mdi6.lock")}
-        self._icons[OPEN_LOCK] = icon(OPEN_LOCK, quiet)
+        self._icons = {name: live_icon(name, palette) for name in (*STATE_ICONS.values(), "mdi6.lock")}
+        self._icons[OPEN_LOCK] = live_icon(OPEN_LOCK, quiet)
 
     def tracks_changed(self) -> bool:
         """Tracks came, went or have other properties; whether the rows are others, so that nothing is selected."""

@@ -211,6 +211,16 @@ def test_playing_speed_and_colour(qtbot, make_document, view):
     assert view.colour_by == "track"
 
 
+def test_an_icon_made_while_disabled_is_not_dim(qtbot, make_document, view):
+    panel = shown(qtbot, Transport(None, view))
+    assert not panel.isEnabled()
+    panel.set_playing(True)
+    panel.set_document(make_document())
+    dim = panel.play_button.grab().toImage()
+    panel.set_playing(True)
+    assert panel.play_button.grab().toImage() == dim
+
+
 # -- status
 
 

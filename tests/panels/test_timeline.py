@@ -10,11 +10,14 @@ import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QImage, QPalette
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
 
 from app.panels import Timeline
 from app.panels.timeline.state import LANE_HEIGHT
 from app.panels.timeline.tiles import LANES
-from app.theme import light_palette
+from app.panels.timeline.tooltip import cell_text
+from app.panels.wording import number, state_text
+from app.theme import dark_palette, light_palette
 from tracker.labels.table import State
 
 # Qt's offscreen plugin says so of every top-level widget that is shown.
@@ -262,12 +265,35 @@ def test_short_videos_and_no_document(qtbot, make_document, view, n_frames):
     assert view.playhead == n_frames - 1
 
 
+def test_a_theme_that_changes_while_it_is_shown_reaches_the_lanes(qtbot, make_document, view):
+    document, style, palette = make_document(3), QApplication.style().objectName(), QApplication.palette()
+    document.set_state([1], 40, 90, State.OCCLUDED)
+    QApplication.setStyle("Fusion")
+    try:
+        QApplication.setPalette(dark_palette())
+        timeline = Timeline(document, view)
+        qtbot.addWidget(timeline)
+        timeline.resize(900, 250)
+        timeline.show()
+        settle(qtbot, timeline)
+        QApplication.setPalette(light_palette())
+        fresh = Timeline(document, view)
+        qtbot.addWidget(fresh)
+        fresh.resize(900, 250)
+        fresh.show()
+        settle(qtbot, fresh)
+        qtbot.waitUntil(lambda: (pixels(timeline) == pixels(fresh)).all())
+    finally:
+        QApplication.setPalette(palette)
+        QApplication.setStyle(style)
+
+
 def test_pieces_join_without_a_seam_on_a_screen_of_one_and_a_half_pixels():
     """A process of its own, because Qt takes the scale once, at its start."""
     script = (
         "import sys; from PySide6.QtWidgets import QApplication; app = QApplication([]);"
         "import numpy as np; from app.document.project import Document; from app.document.view_state import ViewState;"
-        "from app.panels import Timeline; from app.theme import light_palette;"
+        "from app.panels import Timeline; from app.theme import dark_palette, light_palette;"
         "app.setStyle('Fusion'); app.setPalette(light_palette());"
         "document = Document(300); document.add_tracks([(0, 1, 1)]); table = document.table;"
         "table.rows('state')[:] = 1; table.rows('source')[:] = 2; table.rows('confidence')[:] = 0.5;"
@@ -290,3 +316,16 @@ def test_pieces_join_without_a_seam_on_a_screen_of_one_and_a_half_pixels():
         timeout=60,
     )
     assert done.stdout.split() == ["1.5", "1"], done.stderr
+
+
+def test_the_tool_tip_tells_frame_time_and_what_is_known(make_document):
+    document = make_document(2, confidence=0.25)
+    document.approve([1], 60, 70)
+    assert cell_text(document, None, 53) == "Frame 53  ·  00:00:02:03"
+    assert cell_text(document, 1, 60).splitlines() == [
+        "Track 2",
+        "Frame 60  ·  00:00:02:10",
+        f"{state_text(document.table.state[1, 60])}, tracked, confidence {number(0.25, 2)}, approved",
+    ]
+    document.clear([0], 20, 21)
+    assert cell_text(document, 0, 20).splitlines()[-1] == "Unlabelled"

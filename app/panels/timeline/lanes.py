@@ -2,7 +2,7 @@
 
 from time import perf_counter
 
-from PySide6.QtCore import QRect, QRectF, QSize, Qt, QTimer
+from PySide6.QtCore import QEvent, QRect, QRectF, QSize, Qt, QTimer
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
@@ -31,7 +31,7 @@ class Lanes(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName(self.tr("Lanes"))
-        self.refresh_look()
+        self._refresh_look()
 
     def sizeHint(self) -> QSize:
         """A few lanes high."""
@@ -42,9 +42,15 @@ class Lanes(QWidget):
         """Whether everything in view is drawn up to date."""
         return all(self.tiles.is_fresh(key) for key, _, _ in self._visible(self.rect()))
 
-    def refresh_look(self) -> None:
-        """Palette or resolution are others now."""
-        self.tiles.set_look(self.palette(), LANE_HEIGHT, self.devicePixelRatioF())
+    def changeEvent(self, event: QEvent) -> None:
+        """Draw in the colours of another palette."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self._refresh_look()
+
+    def _refresh_look(self) -> None:
+        self._ratio = self.devicePixelRatioF()
+        self.tiles.set_look(self.palette(), LANE_HEIGHT, self._ratio)
         self.update()
 
     def update_playhead(self, frame: int) -> None:
@@ -107,7 +113,9 @@ class Lanes(QWidget):
 
     def _visible(self, exposed: QRect) -> list[tuple[tuple[tuple[int, ...], int], int, QRectF]]:
         """Key, first column and place of each tile in a part of the view, row by row."""
-        state, ratio = self._state, self.devicePixelRatioF()
+        if self.devicePixelRatioF() != self._ratio:  # moved to another screen
+            self._refresh_look()
+        state, ratio = self._state, self._ratio
         self.tiles.set_zoom(state.scale.pixels_per_frame * ratio)
         lanes, offset = state.lanes(self.height()), state.scale.offset
         if not len(lanes):

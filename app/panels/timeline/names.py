@@ -1,11 +1,12 @@
 """The column left of the lanes: colour, name and lock of each track."""
 
-from PySide6.QtCore import QRect, QSize, Qt
+from PySide6.QtCore import QEvent, QRect, QSize, Qt
 from PySide6.QtGui import QColor, QFontMetrics, QIcon, QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import QWidget
 
+from app.panels.buttons import live_icon
 from app.panels.timeline.state import LANE_HEIGHT, TimelineState
-from app.theme import SPACE_M, SPACE_S, icon
+from app.theme import SPACE_M, SPACE_S
 
 NAMES_WIDTH = 150
 CHIP = 10
@@ -20,15 +21,20 @@ class LaneNames(QWidget):
         self._lock = QIcon()
         self.setFixedWidth(NAMES_WIDTH)
         self.setAccessibleName(self.tr("Track names"))
-        self.refresh_icons()
+        self._refresh_icon()
 
     def sizeHint(self) -> QSize:
         """A few lanes high."""
         return QSize(NAMES_WIDTH, 4 * LANE_HEIGHT)
 
-    def refresh_icons(self) -> None:
-        """Take the icons in the colours of the palette."""
-        self._lock = icon("mdi6.lock", self.palette())
+    def changeEvent(self, event: QEvent) -> None:
+        """Take the icon in the colours of another palette."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self._refresh_icon()
+
+    def _refresh_icon(self) -> None:
+        self._lock = live_icon("mdi6.lock", self.palette())
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:

@@ -219,13 +219,6 @@ class Timeline(QWidget):
             self._fit_width()
         return handled
 
-    def changeEvent(self, event: QEvent) -> None:
-        """Draw in the colours of another palette."""
-        super().changeEvent(event)
-        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.DevicePixelRatioChange):
-            self.lanes.refresh_look()
-            self.names.refresh_icons()
-
     def _fit_width(self) -> None:
         self._grid.activate()
         scale = self._state.scale
