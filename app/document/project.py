@@ -153,10 +153,14 @@ class Document(RunSteps):
             remove_side_files(target)
 
     def close(self, discard: bool = False) -> None:
-        """Let go of the file. An untitled document stays among the unsaved ones, unless it is empty or to discard."""
+        """Let go of the file. An untitled document stays among the unsaved ones, unless it is empty or to discard.
+
+        The document can still be read. What a run that was not stopped in time still predicts goes nowhere.
+        """
         self._settle()
-        keeper = self._keeper
-        if isinstance(keeper, Store) and self.path is None and (discard or not self._history.steps):
+        keeper, empty = self._keeper, not self._history.steps
+        self._keeper, self._history, self._open_runs = MemoryKeeper(), History(), {}
+        if isinstance(keeper, Store) and self.path is None and (discard or empty):
             keeper.delete()
         else:
             keeper.close()

@@ -175,17 +175,21 @@ class DocumentMachine(RuleBasedStateMachine):
 
     @rule()
     def reopen(self):
-        path = file_of(self.document)
-        self.document.close()
-        if not path.exists():
-            assert self.document.history_steps() == []
-            self.document = Document.new(video_ref(N_FRAMES))
-            self.runs, self.ever = [], set()
-            return
-        labels, position = self.document.history_steps(), self.document.history_position
+        self.document.end_gesture()
+        path, labels, position = (
+            file_of(self.document),
+            self.document.history_steps(),
+            self.document.history_position,
+        )
         state, runs = snapshot(self.document), set(self.document.runs)
-        self.document = Document.open(path)
+        self.document.close()
         self.runs = []
+        if not path.exists():
+            assert labels == []
+            self.document = Document.new(video_ref(N_FRAMES))
+            self.ever = set()
+            return
+        self.document = Document.open(path)
         assert snapshot(self.document) == state
         assert (self.document.history_steps(), self.document.history_position) == (labels, position)
         assert set(self.document.runs) == runs

@@ -162,6 +162,18 @@ def test_only_one_window_writes(project):
     Document.open(project).close()
 
 
+def test_what_comes_after_closing_goes_nowhere(project):
+    document = Document.open(project)
+    run = document.begin_run(RunInfo("late"))
+    document.close()
+    state = snapshot(document)
+    assert not document.apply_prediction(run, prediction(0, [0]))
+    document.end_run(run, "cancelled")
+    document.close()
+    assert snapshot(document) == state == snapshot(Document.open(project, read_only=True))
+    assert not document.can_undo
+
+
 # -- files that are no project
 
 
