@@ -30,10 +30,10 @@ class Door(TyperGroup):
         """Run the command; every failure becomes an exit code."""
         try:
             return super().invoke(ctx)
-        except (typer.Exit, typer.Abort):
+        except (typer.Exit, typer.Abort, BrokenPipeError):  # the last: `… | head`, which typer ends quietly
             raise
         except KeyboardInterrupt:
-            raise _exit(130, "cancelled, nothing was written") from None
+            raise _exit(130, "cancelled, nothing half-written is left") from None
         except InputError as error:
             raise _exit(2, str(error)) from error
         except _USAGE_ERROR as error:

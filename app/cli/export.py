@@ -116,14 +116,11 @@ def read_any(path: Path) -> tuple["TrackFile", Path | None]:
         return read_tracks(path), None
     from app.document.project import Document
 
-    document = Document.open(path)
-    try:
-        if document.video is None:
-            raise InputError(f"{path}: the project has no video")
-        video = document.video.located(path)
-        tracks = TrackFile.from_table(document.table, video.pts, video.time_base, (video.width, video.height))
-    finally:
-        document.close()
+    document = Document.open(path, read_only=True)
+    if document.video is None:
+        raise InputError(f"{path}: the project has no video")
+    video = document.video.located(path)
+    tracks = TrackFile.from_table(document.table, video.pts, video.time_base, (video.width, video.height))
     return tracks, Path(video.path)
 
 

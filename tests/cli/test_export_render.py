@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from app.cli.overlay import BY_HAND, Overlay, confidence_colours
-from tests.cli.commandline import FRAMES, HEIGHT, WIDTH, drifting_clip, run
+from app.document.project import Document
+from app.document.video_ref import VideoRef
+from tests.cli.commandline import FRAMES, HEIGHT, WIDTH, drifting_clip, refusal, run
 from tests.labels.made import make_tracks
 from tracker.labels import Source, State, TrackFile, read_tracks
 from tracker.video import open_source
@@ -74,6 +76,41 @@ def test_the_list_names_every_format_and_what_it_loses() -> None:
     assert all(row["name"] in text and row["loses"] in text for row in rows)
 
 
+@pytest.fixture
+def project(clip: Path, tmp_path: Path) -> Path:
+    """A project on the clip: one track with two anchors."""
+    with open_source(clip) as source:
+        document = Document.new(VideoRef.of(source))
+    document.save_as(tmp_path / "work.trackwright")
+    document.add_tracks([(3, 20, 30)], names=["nose"])
+    document.place_anchor(int(document.table.ids[0]), 4, 25.5, 31)
+    document.close()
+    return tmp_path / "work.trackwright"
+
+
+def test_a_project_is_exported_and_rendered_while_it_stays_as_it_was(project: Path, clip: Path, tmp_path: Path) -> None:
+    before = project.read_bytes()
+    assert run("export", project, "--format", "long-csv", "-o", tmp_path / "t.csv").exit_code == 0
+    lines = (tmp_path / "t.csv").read_text().splitlines()[1:]
+    assert [line.split(",")[:6] for line in lines] == [
+        ["3", "0", "nose", "20.0", "30.0", "visible"],
+        ["4", "0", "nose", "25.5", "31.0", "visible"],
+    ]
+    assert all(line.split(",")[8] == "anchor" for line in lines)
+    result = run("export", project, "--format", "tapvid", "--gaps", "split", "-o", tmp_path / "t.pkl")
+    assert result.exit_code == 0, result.output  # the project knows its video
+    assert list(pickle.loads((tmp_path / "t.pkl").read_bytes())) == ["clip_000003_000005"]
+    assert run("render", clip, project, "-o", tmp_path / "r.mp4").exit_code == 0
+    assert project.read_bytes() == before
+
+
+def test_a_project_that_is_none(tmp_path: Path) -> None:
+    (tmp_path / "bad.trackwright").write_text("not a database")
+    sentence = refusal("export", tmp_path / "bad.trackwright", "--format", "npz", "-o", tmp_path / "t.npz")
+    assert sentence.startswith(f"{tmp_path / 'bad.trackwright'}: ")
+    assert not (tmp_path / "t.npz").exists()
+
+
 def test_render_draws_each_point_where_it_is(clip: Path, tmp_path: Path) -> None:
     out = tmp_path / "r.mp4"
     result = run("render", clip, clip.with_suffix(".npz"), "-o", out, "--trail", 0, "--json")
@@ -117,7 +154,7 @@ def test_shape_says_state_and_colour_says_confidence() -> None:
     assert hollow[30, 20].tolist() == [128, 128, 128]
     assert hollow[30, 24].tolist() != [128, 128, 128]
     dot, diamond = (
-        drawn(one_track(State.VISIBLE, source, 1.0), size=10.0)[23, 27] for source in (Source.MODEL, Source.ANCHOR)
+        drawn(one_track(State.VISIBLE, source, 1.0), size=16.0)[19, 31] for source in (Source.MODEL, Source.ANCHOR)
     )
     assert (dot != 128).any()
     assert (diamond == 128).all()

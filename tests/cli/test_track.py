@@ -115,7 +115,7 @@ def test_cancelling_exits_130_and_leaves_the_old_file(
     monkeypatch.setattr(TrackRun, "__iter__", interrupted)
     result = run("track", clip, "--grid", 2, "-o", out)
     assert result.exit_code == 130
-    assert result.stderr == "trackwright: cancelled, nothing was written\n"
+    assert result.stderr == "trackwright: cancelled, nothing half-written is left\n"
     assert out.read_bytes() == b"precious"
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["t.npz"]
 
