@@ -46,6 +46,7 @@ class Tracking(QObject):
     running_changed = Signal(bool)
     progress = Signal(object)
     message = Signal(str, str)
+    device_known = Signal(str)
 
     def __init__(self, view: ViewState, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -181,6 +182,7 @@ class Tracking(QObject):
             return
         info = RunInfo(tracker=started.tracker, device=started.device, settings={"direction": self._plan.text})
         self._plan.run_id = self._document.begin_run(info)
+        self.device_known.emit(started.device)
         self.message.emit(self.tr("Tracking with {} on {}").format(started.tracker, started.device), "info")
 
     def _progressed(self, progress: Progress) -> None:

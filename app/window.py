@@ -7,7 +7,7 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QEvent, QObject, QPoint, QSize, Qt, QTimer
+from PySide6.QtCore import QEvent, QObject, QPoint, QSize, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
@@ -145,7 +145,9 @@ class MainWindow(QMainWindow):
         self._refresh_timer.timeout.connect(self.refresh)
         self.view.changed.subscribe(self._view_changed)
         self.playback.frame_shown.connect(self.canvas.set_frame)
-        self.playback.frame_shown.connect(lambda *_: self._show_cache())
+        self._cache_timer = QTimer(self)
+        self._cache_timer.setInterval(500)
+        self._cache_timer.timeout.connect(self._show_cache)
         self.playback.state_changed.connect(self._playing_changed)
         self.playback.frame_failed.connect(self.show_message)
         self.canvas.hint.connect(self.show_message)
@@ -163,17 +165,31 @@ class MainWindow(QMainWindow):
         self.tracking.running_changed.connect(self._running_changed)
         self.tracking.progress.connect(self._show_progress)
         self.tracking.message.connect(self._show_run_message)
+        self.tracking.device_known.connect(self.status.set_device)
         application().installEventFilter(self)
 
     def _restore_layout(self) -> None:
-        self.resize(QSize(1600, 950))
-        geometry, state = self.settings.layout
+        room = self.screen().availableSize()
+        small = room.width() < 1500
+        self.resize(room if small else QSize(min(1720, room.width() * 92 // 100), min(1000, room.height() * 92 // 100)))
+        geometry, self._dock_layout = self.settings.layout
         if not geometry.isEmpty():
-            self.restoreGeometry(QByteArray(geometry))
-        if not state.isEmpty():
-            self.restoreState(QByteArray(state))
+            self.restoreGeometry(geometry)
+
+    def _show_docks(self, shown: bool) -> None:
+        """Panels are there while a video is open, laid out as the person left them."""
+        if not shown:
+            if any(dock.isVisible() for dock in self._docks):
+                self._dock_layout = self.saveState()
+            for dock in self._docks:
+                dock.hide()
+        elif not self._dock_layout.isEmpty():
+            self.restoreState(self._dock_layout)
         else:
-            self.resizeDocks(self._docks[:2], [270, 270], Qt.Orientation.Horizontal)
+            for dock in self._docks:
+                dock.show()
+            self.resizeDocks(self._docks[:2], [290, 270], Qt.Orientation.Horizontal)
+            self.resizeDocks(self._docks[1:3], [330, 200], Qt.Orientation.Vertical)
             self.resizeDocks(self._docks[3:], [210], Qt.Orientation.Vertical)
 
     # -- the document
@@ -191,6 +207,7 @@ class MainWindow(QMainWindow):
             self.source.close()
         self.document, self.source = document, source
         self.view.selection, self.view.loop_range, self.view.playhead = (), None, 0
+        self._show_docks(document is not None)
         for part in (self.canvas, self.transport, self.track_list, self.timeline, self.run_panel, self.history):
             part.set_document(document)
         self.tracking.set_document(document)
@@ -200,11 +217,11 @@ class MainWindow(QMainWindow):
             self._subscriptions = (stop_changes, stop_refusals)
             self.playback.open(source, self.settings.frame_cache_bytes)
             self.canvas.fit()
+            self._cache_timer.start()
         else:
+            self._cache_timer.stop()
             self.start_page.set_files(self.settings.recent_files, self.files.unsaved())
         self._pages.setCurrentIndex(0 if document is None else 1)
-        for dock in self._docks:
-            dock.setEnabled(document is not None)
         self.refresh()
 
     def is_open(self) -> bool:
@@ -364,11 +381,11 @@ class MainWindow(QMainWindow):
         if not self.files.may_close():
             event.ignore()
             return
-        self.settings.layout = (self.saveGeometry(), self.saveState())
         application().removeEventFilter(self)
         self.files.close()
         self.tracking.close()
         self.set_document(None, None)
+        self.settings.layout = (self.saveGeometry(), self._dock_layout)
         super().closeEvent(event)
 
 
