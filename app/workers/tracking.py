@@ -5,20 +5,23 @@ import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, QThread, Signal
 
-from app.workers.protocol import Failed, Finished, Outcome, Result, Started, failure_message, progress
+from app.workers.protocol import Failed, Finished, Outcome, Result, Started, failure_message, is_out_of_memory, progress
 from tracker.inference.run import TrackRun
 from tracker.inference.session import Prediction, Tracker
 from tracker.inference.trackers import load_tracker
 from tracker.video import FrameSource, open_source
 
+SPARE_CORES = max(1, (os.cpu_count() or 1) - 1)  # one core is left to the GUI
 UNDELIVERED = 4  # results that may wait for the GUI before tracking waits too
 
 Direction = Literal["forward", "backward", "both"]
@@ -104,7 +107,7 @@ def _as_arrays(points: Points) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
 class TrackingWorker(QThread):
     """`start` it once, `submit` requests, `stop` it at the end.
 
-    It keeps the loaded tracker, and the features of the video, from run to run.
+    It keeps the loaded tracker, and with it the features of the frames it saw, from run to run.
 
     Signals:
         started_run(Started): the tracker is loaded. Left out where that fails.
@@ -128,8 +131,6 @@ class TrackingWorker(QThread):
         self._stopping = False
         self._tracker_key: tuple[str, str, str] | None = None
         self._tracker: Tracker | None = None
-        self._cache_key: tuple[Any, ...] | None = None
-        self._cache: Any = None
 
     # -- from the GUI thread
 
@@ -193,6 +194,7 @@ class TrackingWorker(QThread):
 
     def run(self) -> None:
         """The thread's loop."""
+        cv2.setNumThreads(SPARE_CORES)
         while (task := self._next_task()) is not None:
             self._finish(task, self._do(task))
 
@@ -217,7 +219,8 @@ class TrackingWorker(QThread):
             with open_source(request.source_path, threads="auto") as source:
                 self._track(task, source, tracker)
         except Exception as error:  # whatever it is, the GUI must hear of it
-            self._cache_key = self._cache = None  # may be what filled the memory
+            if is_out_of_memory(error):
+                self._tracker = None  # with it go the features that it keeps
             if not task.cancelled:
                 self.failed.emit(Failed(request.generation, failure_message(error, "Tracking")))
                 return "failed"
@@ -226,26 +229,30 @@ class TrackingWorker(QThread):
     def _load(self, request: RunRequest) -> Tracker:
         key = (request.tracker, request.device, request.mode)
         if self._tracker is None or key != self._tracker_key:
-            self._tracker = self._tracker_key = self._cache = self._cache_key = None
+            self._tracker = None  # before the next one is loaded: both may not fit
             self._tracker = load_tracker(*key)
             self._tracker_key = key
             if torch := sys.modules.get("torch"):
-                # One core is left to the GUI.
-                torch.set_num_threads(max(1, (os.cpu_count() or 1) - 1))
+                torch.set_num_threads(SPARE_CORES)
         return self._tracker
 
     def _track(self, task: _Task, source: FrameSource, tracker: Tracker) -> None:
         """One run in each direction, and further ones for points that came just after the end of one."""
-        generation, began, done = task.request.generation, time.monotonic(), 0
-        while (run := self._next_run(task, source, tracker)) is not None:
+        began, done = time.monotonic(), 0
+
+        def tell(now: int, total: int) -> None:
+            runs_left = 1 + sum(bool(waiting) for waiting in task.todo.values())
+            seconds = time.monotonic() - began
+            self.progress.emit(progress(task.request.generation, done + now, done + total * runs_left, seconds))
+
+        while (run := self._next_run(task, source, tracker, tell)) is not None:
             for prediction in run:
                 self._deliver(task, prediction)
-                runs_left = 1 + sum(bool(waiting) for waiting in task.todo.values())
-                total = done + run.frames_total * runs_left
-                self.progress.emit(progress(generation, done + run.frames_done, total, time.monotonic() - began))
             done += run.frames_done
 
-    def _next_run(self, task: _Task, source: FrameSource, tracker: Tracker) -> TrackRun | None:
+    def _next_run(
+        self, task: _Task, source: FrameSource, tracker: Tracker, on_progress: Callable[[int, int], object]
+    ) -> TrackRun | None:
         """None when the request is done or cancelled: it takes no more points then."""
         request = task.request
         with self._changed:
@@ -262,6 +269,7 @@ class TrackingWorker(QThread):
                 start=request.start,
                 end=request.end,
                 backward=task.running == "backward",
+                on_progress=on_progress,
             )
             return task.run
 

@@ -4,29 +4,38 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tracker.inference.features import FeatureCache
     from tracker.inference.lucas_kanade import LucasKanade
+    from tracker.inference.offline import track_offline
+    from tracker.inference.online import OnlineSession
     from tracker.inference.run import TrackRun
     from tracker.inference.session import Prediction, Tracker, TrackingSession
     from tracker.inference.trackers import available_trackers, load_tracker
 
 _HOMES = {
+    "FeatureCache": "features",
     "LucasKanade": "lucas_kanade",
+    "OnlineSession": "online",
     "Prediction": "session",
     "TrackRun": "run",
     "Tracker": "session",
     "TrackingSession": "session",
     "available_trackers": "trackers",
     "load_tracker": "trackers",
+    "track_offline": "offline",
 }
 
 __all__ = [
+    "FeatureCache",
     "LucasKanade",
+    "OnlineSession",
     "Prediction",
     "TrackRun",
     "Tracker",
     "TrackingSession",
     "available_trackers",
     "load_tracker",
+    "track_offline",
 ]
 
 

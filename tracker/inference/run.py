@@ -2,7 +2,9 @@
 
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,10 @@ from tracker.video import FrameSource
 
 Queries = NDArray[np.float32]
 Ids = NDArray[np.int64]
+
+
+class _Cancelled(Exception):
+    """Leaves the pass from wherever it is."""
 
 
 class TrackRun:
@@ -39,6 +45,7 @@ class TrackRun:
         end: int,
         backward: bool = False,
         cache: Any = None,
+        on_progress: Callable[[int, int], object] | None = None,
     ) -> None:
         """
         Args:
@@ -46,7 +53,8 @@ class TrackRun:
             ids: (N,) int64.
             start, end: frames to give (end exclusive). A forward query may lie before `start` and a backward one after
                 `end`: what lies between is tracked and not given.
-            cache: features of this video for this tracker, shared between runs and passes.
+            cache: features of frames, handed to the tracker's sessions.
+            on_progress: called with `frames_done` and `frames_total` after every window, also one that gave nothing.
 
         Raises:
             InputError: the range or a query does not fit the video, or there is no point.
@@ -56,6 +64,7 @@ class TrackRun:
                 f"{source.name}: frames {start} to {end} (end exclusive) are not among its {source.frame_count} frames"
             )
         self._source, self._tracker, self._cache = source, tracker, cache
+        self._on_progress = on_progress
         self._sign = -1 if backward else 1
         self._low, self._high = (-(end - 1), -start + 1) if backward else (start, end)
         self._lock = threading.Lock()
@@ -102,8 +111,13 @@ class TrackRun:
         Raises:
             InputError: a frame cannot be decoded; what is known up to it is given before.
         """
-        while points := self._next_points():
-            yield from self._pass(points)
+        try:
+            while points := self._next_points():
+                yield from self._pass(points)
+        except _Cancelled:
+            with self._lock:
+                self._over = True
+            self.frames_total = self.frames_done
 
     # -- what other threads ask for
 
@@ -135,7 +149,8 @@ class TrackRun:
         """The points of the next pass; none when the run is over."""
         self._follow_inbox(None, 0)
         with self._lock:
-            if self.cancelled or not (self._waiting or self._inbox):
+            self._stop_if_cancelled()
+            if not (self._waiting or self._inbox):
                 self._over = True
                 return {}
         points, self._waiting = self._waiting, {}
@@ -149,20 +164,22 @@ class TrackRun:
         self.frames_total += self._high - origin
         session = self._tracker.session(self._source.width, self._source.height, cache=self._cache)
         self._start(session, points, origin)
+        step, finish = self._stoppable(session.step), self._stoppable(session.finish)
         damage: InputError | None = None
         try:
             for frames in self._chunks(origin):
                 self._follow_inbox(session, origin)
-                if self.cancelled or not self._following:
+                if not self._following:
                     break
-                prediction = session.step(frames)
-                self.frames_done += len(frames)
+                prediction = step(frames)
+                self._count(len(frames))
                 yield from self._in_video(prediction, origin)
+                self._stop_if_cancelled()
         except InputError as error:
             damage = error
-        if not self.cancelled:
-            self._follow_inbox(session, origin)
-            yield from self._in_video(session.finish(), origin)
+        self._follow_inbox(session, origin)
+        self._stop_if_cancelled()
+        yield from self._in_video(finish(), origin)
         self._following.clear()
         self.frames_total = max(self.frames_done, self.frames_total - (self._high - origin - session.frames_seen))
         if damage is not None:
@@ -173,7 +190,8 @@ class TrackRun:
         chunk: list[NDArray[np.uint8]] = []
         sign = self._sign
         frames = self._source.frames(sign * origin, sign * self._high, sign)
-        while not self.cancelled:
+        while True:
+            self._stop_if_cancelled()
             try:
                 frame = next(frames, None)
             except InputError:
@@ -187,6 +205,22 @@ class TrackRun:
                 chunk = []
             if frame is None:
                 return
+
+    def _count(self, frames: int) -> None:
+        self.frames_done += frames
+        if self._on_progress is not None:
+            self._on_progress(self.frames_done, self.frames_total)
+
+    def _stop_if_cancelled(self) -> bool:
+        if self.cancelled:
+            raise _Cancelled
+        return False
+
+    def _stoppable(self, call: Callable[..., Prediction | None]) -> Callable[..., Prediction | None]:
+        """A session's step or finish; where it asks `should_stop` inside a window, that ends it at once."""
+        if "should_stop" in signature(call).parameters:
+            return partial(call, should_stop=self._stop_if_cancelled)
+        return call
 
     def _start(self, session: TrackingSession, points: dict[int, tuple[float, float, float]], origin: int) -> None:
         rows = np.array(list(points.values()), np.float64)
