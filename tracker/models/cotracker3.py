@@ -13,7 +13,7 @@ Positions are x, y with whole numbers at pixel centres. "Feature pixels" are ima
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +25,7 @@ from tracker.models.output import TrackOutput, WindowIterations
 from tracker.models.updateformer import Mlp, UpdateFormer
 
 FOURIER_SCALES = 10  # displacements are embedded at scales 1, 2, 4 .. 512
+TOKENS_IN_CPU_CACHE = 256  # correlated at once on a CPU: larger pieces leave its caches and take twice as long
 
 
 @dataclass(frozen=True)
@@ -115,8 +116,7 @@ class CoTracker3(nn.Module):
         features = self.encode(video.flatten(0, 1)).unflatten(0, video.shape[:2])
         points = queries[..., 1:].float() / self.config.stride
         history = self.track(features, queries[..., 0].long(), points, iters)
-        total = history[-1][1][-1].coords.shape[2] + history[-1][0]
-        whole = join_windows([(start, iterations[-1]) for start, iterations in history], min(total, video.shape[1]))
+        whole = join_windows([(start, iterations[-1]) for start, iterations in history], video.shape[1])
         tracks, visibility, confidence = self.report(whole)
         windows = [self._report_iterations(*window) for window in history] if all_iterations else None
         return TrackOutput(tracks, visibility.sigmoid(), confidence.sigmoid(), windows)
@@ -159,7 +159,7 @@ class CoTracker3(nn.Module):
         return [sample_templates(level, frames, points / 2**i, self.config.radius) for i, level in enumerate(pyramid)]
 
     def track(
-        self, features: Tensor, frames: Tensor, points: Tensor, iters: int | None = None, **limits: object
+        self, features: Tensor, frames: Tensor, points: Tensor, iters: int | None = None, **limits: Any
     ) -> list[tuple[int, list[Estimate]]]:
         """Track from features: one window offline, overlapping ones online.
 
@@ -173,11 +173,11 @@ class CoTracker3(nn.Module):
             (first frame, estimate after each iteration) of every window. The last window of an online network may reach
             beyond the video.
         """
-        templates = self.templates(self.pyramid(features), frames, points)
+        pyramid = self.pyramid(features)
+        templates = self.templates(pyramid, frames, points)
         length = features.shape[1]
         if self.config.kind == "offline":
-            guess = first_guess(points, length)
-            return [(0, self.refine(self.pyramid(features), templates, guess, iters, **limits))]  # type: ignore[arg-type]
+            return [(0, self.refine(pyramid, templates, first_guess(points, length), iters, **limits))]
         window, step = self.config.window, self.config.step
         history: list[tuple[int, list[Estimate]]] = []
         for start in range(0, max(1, length - step), step):
@@ -188,7 +188,8 @@ class CoTracker3(nn.Module):
                 overlap = history[-1][1][-1].frames(step, window)
                 guess = carry_over(guess, overlap, frames < start + window - step)
             known = [template * started for template in templates]
-            history.append((start, self.refine(self.pyramid(features[:, inside]), known, guess, iters, **limits)))  # type: ignore[arg-type]
+            seen = [level[:, inside] for level in pyramid]
+            history.append((start, self.refine(seen, known, guess, iters, **limits)))
         return history
 
     def refine(
@@ -234,6 +235,8 @@ class CoTracker3(nn.Module):
         """The transformer's input, (B, N, T, width), some points at a time."""
         moved = fourier_embedding(displacements(guess.coords) / self._displacement_unit(guess.coords))
         state = torch.cat([guess.visibility[..., None], guess.confidence[..., None]], dim=-1)
+        if guess.coords.device.type == "cpu":
+            max_tokens = min(max_tokens, TOKENS_IN_CPU_CACHE)
         size = max(1, max_tokens // guess.coords.shape[2])
         tokens = []
         for first in range(0, max(1, guess.coords.shape[1]), size):
@@ -292,7 +295,7 @@ def carry_over(guess: Estimate, overlap: Estimate, carried: Tensor) -> Estimate:
 def join_windows(windows: list[tuple[int, Estimate]], length: int) -> Estimate:
     """One estimate over `length` frames; where windows overlap the later one counts."""
     pieces = []
-    ends = [start for start, _ in windows[1:]] + [length]
+    ends = [*(start for start, _ in windows[1:]), length]
     for (start, estimate), end in zip(windows, ends, strict=True):
         pieces.append(estimate.frames(0, end - start))
     return Estimate(*(torch.cat(parts, dim=2) for parts in zip(*pieces, strict=True)))

@@ -1,0 +1,70 @@
+"""A loaded CoTracker3 as a tracker."""
+
+from typing import Literal
+
+from tracker.checkpoints import CheckpointInfo
+from tracker.files import InputError
+from tracker.inference.features import FeatureCache
+from tracker.inference.offline import OfflineSession
+from tracker.inference.online import OnlineSession
+from tracker.inference.session import TrackingSession
+from tracker.models.cotracker3 import CoTracker3
+
+
+class CoTrackerTracker:
+    """CoTracker3 with weights from a checkpoint.
+
+    It keeps the features of the frames it saw last, so that a second run over them, in either direction, encodes
+    nothing.
+
+    Args:
+        model: in eval mode, on the device to run on.
+        info: the checkpoint that the weights are from.
+        mode: "online" runs window by window; "offline" holds the whole clip. An online network runs in windows in both.
+        allow_untrained: run a network whose weights are from no file, for benchmarks and tests.
+
+    Raises:
+        InputError: an offline network is to run online.
+        ValueError: no checkpoint is given.
+    """
+
+    def __init__(
+        self,
+        model: CoTracker3,
+        info: CheckpointInfo | None,
+        mode: str = "online",
+        *,
+        allow_untrained: bool = False,
+    ) -> None:
+        if info is None and not allow_untrained:
+            raise ValueError("a network without weights from a checkpoint tracks nothing")
+        if mode == "online" and model.config.kind == "offline":
+            source = info.path if info else "this network"
+            raise InputError(f"{source}: offline weights, which need a whole clip at once; choose the mode offline")
+        self._model = model.eval()
+        self.info = info
+        self.mode: Literal["online", "offline"] = "offline" if mode == "offline" else "online"
+        self.cache = FeatureCache()
+
+    @property
+    def name(self) -> str:
+        """The model and the file that its weights are from."""
+        kind = f"cotracker3-{self._model.config.kind}"
+        return f"{kind} ({self.info.path.name})" if self.info else f"{kind} (untrained)"
+
+    @property
+    def device(self) -> str:
+        """Where it runs. Running out of graphics memory can move it to the CPU."""
+        return self._model.time_emb.device.type
+
+    @property
+    def step_frames(self) -> int:
+        """New frames per window."""
+        return self._model.config.step if self._model.config.kind == "online" else 8
+
+    def session(self, width: int, height: int, *, cache: FeatureCache | None = None) -> TrackingSession:
+        """A new session on frames of this size in pixels; `cache` is used instead of the tracker's own."""
+        kept = self.cache if cache is None else cache
+        if self._model.config.kind == "offline":
+            return OfflineSession(self._model, width, height, cache=kept)
+        return OnlineSession(self._model, width, height, cache=kept)
