@@ -29,8 +29,8 @@ def log_path() -> Path:
     return Path(platformdirs.user_log_dir("trackwright", appauthor=False)) / "trackwright.log"
 
 
-def start_logging(on_fault: Callable[[str], None]) -> None:
-    """Log to the file; hand the text of every uncaught exception to `on_fault`, which may be called in any thread."""
+def start_logging(on_fault: Callable[[BaseException, str], None]) -> None:
+    """Log to the file; hand every uncaught exception and its traceback to `on_fault`, in whichever thread."""
     root = logging.getLogger()
     root.setLevel(logging.INFO)
     try:
@@ -53,7 +53,7 @@ def start_logging(on_fault: Callable[[str], None]) -> None:
             return
         text = "".join(traceback.format_exception(kind, error, trace))
         log.error("uncaught: %s", text)
-        on_fault(text)
+        on_fault(error, text)
 
     def uncaught_in_thread(args: threading.ExceptHookArgs) -> None:
         if args.exc_value is not None:

@@ -247,9 +247,9 @@ class TrackTable:
             self._tracks.insert(place, track)
         target = np.array(places, dtype=np.intp)
         for name, array in self._cells.arrays().items():
-            if at is not None and places and places[0] < old:
-                kept = np.setdiff1d(np.arange(new), target)
-                array[:, kept] = array[:, :old].copy()
+            if places and places[0] < old:
+                moved = np.setdiff1d(np.arange(places[0], new), target)
+                array[:, moved] = array[:, places[0] : old].copy()
             array[:, target] = getattr(cells, name)
         self._tracks_changed()
 
@@ -258,13 +258,14 @@ class TrackTable:
         places = sorted(int(c) for c in self.columns(ids))
         taken = [self._tracks[p] for p in places]
         cells = self._cells.select(slice(None), places)
-        kept = np.setdiff1d(np.arange(self.n_tracks), places)
-        for array in self._cells.arrays().values():
-            array[:, : len(kept)] = array[:, kept]
+        first, left = (places[0] if places else 0), self.n_tracks - len(places)
+        moved = np.setdiff1d(np.arange(first, self.n_tracks), places)
         blank = Cells.empty(1, 1)
         for name, array in self._cells.arrays().items():
-            array[:, len(kept) : self.n_tracks] = getattr(blank, name)
-        self._tracks = [self._tracks[k] for k in kept]
+            array[:, first:left] = array[:, moved]
+            array[:, left : self.n_tracks] = getattr(blank, name)
+        gone = set(places)
+        self._tracks = [track for k, track in enumerate(self._tracks) if k not in gone]
         self._tracks_changed()
         return taken, cells, places
 
