@@ -39,8 +39,8 @@ def render(
             )
         overlay = Overlay(content, trail, size, names)
         with (
-            progress_bar("Rendering", source.frame_count) as update,
             VideoWriter(out, source.width, source.height, source.fps) as writer,
+            progress_bar("Rendering", source.frame_count) as update,
         ):
             for index, picture in enumerate(source.frames(0, source.frame_count)):
                 writer.write(overlay.draw(picture, index))
