@@ -167,7 +167,6 @@ class Tracking(QObject):
                 start=plan.start,
                 end=plan.end,
                 direction="backward" if plan.direction == "backward" else "forward",
-                mode="online",
             )
         )
         self.running_changed.emit(True)

@@ -37,7 +37,7 @@ class RunRequest:
         ids: (N,) int64. queries: (N, 3) float32 frame of the video, x, y in pixels.
         start, end: frames to give, end exclusive.
         direction: "both" goes forward first.
-        mode: "online" or "offline".
+        mode: "online", "offline", or "auto" for what the weights are meant for.
     """
 
     generation: int
@@ -49,7 +49,7 @@ class RunRequest:
     start: int
     end: int
     direction: Direction = "forward"
-    mode: str = "online"
+    mode: str = "auto"
 
 
 Points = dict[int, NDArray[np.float32]]

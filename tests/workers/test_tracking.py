@@ -138,7 +138,7 @@ def test_requests_are_done_one_after_the_other_with_one_loaded_tracker(qtbot, wo
     assert [f.generation for f in listener.all(Finished)] == [1, 2, 3]
     generations = [one.generation for one in listener.heard]
     assert generations == sorted(generations)
-    assert loads == [("lucas-kanade", "auto", "online")]
+    assert loads == [("lucas-kanade", "auto", "auto")]
 
 
 def test_cancel_ends_the_run_within_one_window_and_drops_those_that_wait(qtbot, worker, listener, clip):

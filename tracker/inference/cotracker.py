@@ -20,7 +20,8 @@ class CoTrackerTracker:
     Args:
         model: in eval mode, on the device to run on.
         info: the checkpoint that the weights are from.
-        mode: "online" runs window by window; "offline" holds the whole clip. An online network runs in windows in both.
+        mode: "online" runs window by window; "offline" holds the whole clip; "auto" is what the weights are for.
+            An online network runs in windows in all of them.
         allow_untrained: run a network whose weights are from no file, for benchmarks and tests.
 
     Raises:
@@ -32,7 +33,7 @@ class CoTrackerTracker:
         self,
         model: CoTracker3,
         info: CheckpointInfo | None,
-        mode: str = "online",
+        mode: str = "auto",
         *,
         allow_untrained: bool = False,
     ) -> None:
@@ -43,7 +44,7 @@ class CoTrackerTracker:
             raise InputError(f"{source}: offline weights, which need a whole clip at once; choose the mode offline")
         self._model = model.eval()
         self.info = info
-        self.mode: Literal["online", "offline"] = "offline" if mode == "offline" else "online"
+        self.mode: Literal["online", "offline"] = "offline" if "offline" in (mode, model.config.kind) else "online"
         self.cache = FeatureCache()
 
     @property

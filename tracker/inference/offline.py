@@ -139,7 +139,9 @@ class OfflineClip:
         places, times = self._space.to_model(rows[:, 1:]), rows[:, 0].long()
         if support:
             grid = support_grid(support, self._space.resolution)
-            places, times = torch.cat([places, grid]), torch.cat([times, times.new_zeros(len(grid))])
+            # On frame 0 of the clip, which is the last one of the reversed clip.
+            moment = len(self.frames) - 1 if reverse else 0
+            places, times = torch.cat([places, grid]), torch.cat([times, times.new_full((len(grid),), moment)])
 
         def ask() -> None:
             if should_stop is not None and should_stop():

@@ -265,7 +265,7 @@ class OnlineSession:
         order = [min(i, count - 1) for i in range(self._window)]
         features = [held.features.to(device) for held in state.held if held.features is not None]
         pyramid = self._model.pyramid(torch.stack([features[i] for i in order])[None])
-        points = self._describe(state.points.to(device), pyramid, state.start, count)
+        points = self._describe(state.points.to(device), pyramid, state.start)
         guess = first_guess(points.places[None], self._window)
         carried = points.carried & (points.frames < state.start + self._window - self._step)
         guess = carry_over(guess, points.overlap, carried[None])
@@ -280,9 +280,9 @@ class OnlineSession:
             )
         return points, history[-1]
 
-    def _describe(self, points: _Points, pyramid: list[Tensor], start: int, count: int) -> _Points:
+    def _describe(self, points: _Points, pyramid: list[Tensor], start: int) -> _Points:
         """Take the templates of the points whose query frame is in this window and not described yet."""
-        rows = torch.nonzero(~points.described & (points.frames < start + count))[:, 0]
+        rows = torch.nonzero(~points.described & (points.frames < start + self._window))[:, 0]
         if len(rows) == 0:
             return points
         found = self._model.templates(pyramid, (points.frames[rows] - start)[None], points.places[rows][None])

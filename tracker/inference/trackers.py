@@ -7,7 +7,7 @@ from tracker.files import InputError
 from tracker.inference.lucas_kanade import LucasKanade
 from tracker.inference.session import Tracker
 
-MODES = ("online", "offline")
+MODES = ("auto", "online", "offline")
 DEVICES = ("auto", "cpu", "cuda")
 
 WEIGHTS_FOLDER = Path(__file__).parents[2] / "resources" / "weights"
@@ -66,13 +66,13 @@ def available_trackers() -> list[TrackerInfo]:
     return [LUCAS_KANADE, *installed, *(info for info in COTRACKER3 if info.name not in names)]
 
 
-def load_tracker(name_or_file: str | Path, device: str = "auto", mode: str = "online") -> Tracker:
+def load_tracker(name_or_file: str | Path, device: str = "auto", mode: str = "auto") -> Tracker:
     """A tracker that is ready to run. A network always comes with weights from a file.
 
     Args:
         name_or_file: a name of `available_trackers`, or a checkpoint file.
         device: "auto" takes a graphics card where there is one, "cpu", or "cuda". Lucas-Kanade runs on the CPU.
-        mode: how a network runs: window by window, or over the whole clip.
+        mode: how a network runs: "online" window by window, "offline" over the whole clip, "auto" as suits its weights.
 
     Raises:
         InputError: no such tracker, device or mode, its weights are not here, or the file is no checkpoint.
