@@ -179,7 +179,13 @@ class Tracking(QObject):
     def _started(self, started: Started) -> None:
         if self._plan is None or self._document is None or not self._is_current(started.generation):
             return
-        info = RunInfo(tracker=started.tracker, device=started.device, settings={"direction": self._plan.text})
+        info = RunInfo(
+            tracker=started.tracker,
+            device=started.device,
+            settings={"direction": self._plan.text},
+            frames=(self._plan.start, self._plan.end),
+            visible_above=started.visible_above,
+        )
         self._plan.run_id = self._document.begin_run(info)
         self.device_known.emit(started.device)
         self.message.emit(self.tr("Tracking with {} on {}").format(started.tracker, started.device), "info")

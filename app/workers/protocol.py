@@ -21,11 +21,13 @@ class Started:
     Attributes:
         tracker: its name, as the document records it.
         device: "cpu" or "cuda".
+        visible_above: visibility times confidence from which on its points count as visible.
     """
 
     generation: int
     tracker: str
     device: str
+    visible_above: float
 
 
 @dataclass(frozen=True)

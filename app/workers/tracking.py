@@ -215,7 +215,7 @@ class TrackingWorker(QThread):
         request = task.request
         try:
             tracker = self._load(request)
-            self.started_run.emit(Started(request.generation, tracker.name, tracker.device))
+            self.started_run.emit(Started(request.generation, tracker.name, tracker.device, tracker.visible_above))
             with open_source(request.source_path, threads="auto") as source:
                 self._track(task, source, tracker)
         except Exception as error:  # whatever it is, the GUI must hear of it

@@ -52,6 +52,7 @@ class Spy:
 
     def __init__(self, step_frames: int = 4) -> None:
         self.step_frames = step_frames
+        self.visible_above = 0.5
         self.sizes: list[int] = []
         self.caches: list[Any] = []
 

@@ -100,7 +100,7 @@ def error_of(tracks, first=0, end=COUNT):
 
 def test_a_run_says_started_results_and_progress_and_finished(qtbot, worker, listener, clip):
     finish(qtbot, worker, request(clip))
-    assert listener.heard[0] == Started(1, "lucas-kanade", "cpu")
+    assert listener.heard[0] == Started(1, "lucas-kanade", "cpu", 0.25)
     assert listener.heard[-1] == Finished(1, "done")
     assert error_of(listener.tracks()) < 0.5
     progress = listener.all(Progress)

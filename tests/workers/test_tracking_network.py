@@ -41,7 +41,7 @@ def test_the_tracking_thread_runs_a_checkpoint_and_tells_progress_of_every_step(
         worker.stop()
         torch.set_num_threads(threads)
     assert not [one for one in heard if isinstance(one, Failed)]
-    assert heard[0] == Started(7, f"cotracker3-{kind} ({kind}.safetensors)", "cpu")
+    assert heard[0] == Started(7, f"cotracker3-{kind} ({kind}.safetensors)", "cpu", 0.6)
     assert heard[-1] == Finished(7, "done")
     assert np.isfinite(table([one.payload for one in heard if isinstance(one, Result)])).all()
     progress = [one for one in heard if isinstance(one, Progress)]

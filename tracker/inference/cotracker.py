@@ -59,6 +59,11 @@ class CoTrackerTracker:
         return self._model.time_emb.device.type
 
     @property
+    def visible_above(self) -> float:
+        """The threshold of CoTracker's own online predictor and evaluation."""
+        return 0.6
+
+    @property
     def step_frames(self) -> int:
         """New frames per window."""
         return self._model.config.step if self._model.config.kind == "online" else 8

@@ -82,6 +82,10 @@ class Tracker(Protocol):
         """Where it runs: "cpu" or "cuda"."""
 
     @property
+    def visible_above(self) -> float:
+        """Visibility times confidence from which on its points are meant to count as visible."""
+
+    @property
     def step_frames(self) -> int:
         """How many new frames `step` is best given at a time."""
 
