@@ -2,6 +2,7 @@
 
 import json
 from contextlib import ExitStack
+from dataclasses import asdict, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +13,7 @@ from app.cli.places import check_folder, check_output
 from tracker.files import InputError
 
 if TYPE_CHECKING:
-    from tracker.labels import TrackFile
+    from tracker.labels import ExportOptions, TrackFile
 
 PROJECT_SUFFIX = ".trackwright"
 
@@ -61,7 +62,28 @@ def export(
     if tracks is None or format_name is None or out is None:
         raise InputError("export wants TRACKS, --format NAME and -o OUT; --list names the formats")
 
-    from tracker.labels import ExportOptions, export_tracks, find_format
+    from tracker.labels import ExportOptions
+
+    options = ExportOptions(
+        name=name or "",
+        gaps=gaps.value if gaps else None,
+        normalisation=normalise.value,
+        jpeg=jpeg,
+        start_frame=start_frame,
+    )
+    result = export_file(tracks, format_name, out, video, options)
+    typer.echo(json.dumps(result) if as_json else _sentence(result))
+
+
+def export_file(
+    tracks: Path, format_name: str, out: Path, video: Path | None, options: "ExportOptions"
+) -> dict[str, object]:
+    """Write the tracks of a file in another format; `options` comes without frames, and perhaps without a name.
+
+    Raises:
+        InputError: a file is bad, or the export is.
+    """
+    from tracker.labels import export_tracks, find_format
 
     entry = find_format(format_name)
     if entry.suffix:
@@ -70,30 +92,14 @@ def export(
         check_folder(out)
     content, found = read_any(tracks)
     video = video or found
+    options = replace(options, name=options.name or (video or tracks).stem)
     with ExitStack() as stack:
-        frames = None
         if entry.needs_video and video is not None:
             from tracker.video import open_source
 
-            frames = stack.enter_context(open_source(video, threads="auto"))
-        options = ExportOptions(
-            name=name or (video or tracks).stem,
-            frames=frames,
-            gaps=gaps.value if gaps else None,
-            normalisation=normalise.value,
-            jpeg=jpeg,
-            start_frame=start_frame,
-        )
+            options = replace(options, frames=stack.enter_context(open_source(video, threads="auto")))
         written = export_tracks(content, out, format_name, options)
-    result = {
-        "output": str(out),
-        "format": format_name,
-        "tracks": written.tracks,
-        "left_out": written.left_out,
-        "cells": written.cells,
-        "note": written.note,
-    }
-    typer.echo(json.dumps(result) if as_json else _sentence(result))
+    return {"output": str(out), "format": format_name} | asdict(written)
 
 
 def _sentence(result: dict[str, object]) -> str:

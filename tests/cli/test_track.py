@@ -10,6 +10,7 @@ import pytest
 from tests.cli.commandline import FRAMES, HEIGHT, STEP, WIDTH, drifting_clip, points_csv, run
 from tracker.inference import TrackRun
 from tracker.labels import Source, State, TrackFile, read_tracks
+from tracker.video import open_source
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +80,19 @@ def test_the_threshold_decides_visible_or_occluded(clip: Path, tmp_path: Path) -
     tracks = track(clip, tmp_path / "t.npz", "--points", points, "--threshold", 1)
     assert tracks.state[0].tolist() == [State.VISIBLE] + [State.OCCLUDED] * (FRAMES - 1)
     assert np.isfinite(tracks.xy).all()
+
+
+def test_a_folder_of_frames_is_a_video_too(clip: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    with open_source(clip) as source:
+        for number, picture in enumerate(source.frames(0, 6), start=1001):
+            cv2.imwrite(str(folder / f"shot.{number}.png"), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    points = points_csv(tmp_path / "p.csv", (2, 80, 60))
+    for name in (folder, folder / "shot.%04d.png"):
+        tracks = track(name, tmp_path / "t.npz", "--points", points)
+        assert tracks.n_frames == 6
+        assert np.abs(tracks.xy - truth(tracks))[:, 2:].max() < 0.5
 
 
 @pytest.mark.parametrize("method", ["sift", "corners", "grid", "random"])
