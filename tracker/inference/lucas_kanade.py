@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from tracker.inference.session import Prediction
 
-# Chosen by measurement on board_a, static_juggle, flies_pair_60s, badja_camel and badja_dog, among sides 15 to 31, 1 to 5
-# levels, returns 0.5 to 2 and matches 0.3 to 0.7: a mean average Jaccard within 0.01 of the best, and less drift than
-# that. More levels lose still points beside things that move, fewer lose points that move by more than 20 pixels a frame.
+# Chosen by measurement on board_a, static_juggle, flies_pair_60s, badja_camel and badja_dog, among sides 15 to 31, 1 to
+# 5 levels, returns 0.5 to 2 and matches 0.3 to 0.7: a mean average Jaccard within 0.01 of the best, and less drift than
+# that. More levels lose still points beside things that move, fewer lose points that move over 20 pixels a frame.
 WINDOW = 25  # pixels, the side of the square that is matched on every pyramid level
 LEVELS = 2  # halvings of the picture above the full one
 PATCH = 15  # pixels, the side of the patch that is compared with the one at the query
