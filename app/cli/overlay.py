@@ -11,7 +11,7 @@ from tracker.labels import Source, State, TrackFile
 SHIFT = 3  # OpenCV takes coordinates in 1 / 2**SHIFT pixels
 TRAIL_STEPS = 6  # shades of a fading trail
 BY_HAND = (255, 255, 255)
-EDGE = (20, 20, 20)
+DARK, LIGHT = (20, 20, 20), (235, 235, 235)
 
 
 def confidence_colours() -> NDArray[np.uint8]:
@@ -75,7 +75,7 @@ class Overlay:
         # Out of view is marked at the border where the point is beyond.
         x, y = _fixed(np.clip(xy, 0, limits)[None])[0]
         radius = round(self._size * (1 << SHIFT))
-        for width, ink in ((3, EDGE), (1, colour)):
+        for width, ink in ((3, _edge(colour)), (1, colour)):
             if state == State.OUT_OF_VIEW:
                 cv2.line(image, (x - radius, y - radius), (x + radius, y + radius), ink, width, cv2.LINE_AA, SHIFT)
                 cv2.line(image, (x - radius, y + radius), (x + radius, y - radius), ink, width, cv2.LINE_AA, SHIFT)
@@ -86,12 +86,18 @@ class Overlay:
                 filled = width == 1 and state == State.VISIBLE
                 cv2.circle(image, (x, y), radius, ink, cv2.FILLED if filled else width, cv2.LINE_AA, SHIFT)
         if self._names:
-            self._draw_name(image, n, (x >> SHIFT, y >> SHIFT), colour)
+            self._draw_name(image, n, (x >> SHIFT, y >> SHIFT))
 
-    def _draw_name(self, image: NDArray[np.uint8], n: int, at: tuple[int, int], colour: tuple[int, int, int]) -> None:
+    def _draw_name(self, image: NDArray[np.uint8], n: int, at: tuple[int, int]) -> None:
         place = at[0] + round(self._size) + 3, at[1] - round(self._size)
-        for width, ink in ((3, EDGE), (1, colour)):
+        for width, ink in ((3, DARK), (1, LIGHT)):
             cv2.putText(image, self._tracks.names[n], place, cv2.FONT_HERSHEY_SIMPLEX, 0.4, ink, width, cv2.LINE_AA)
+
+
+def _edge(colour: tuple[int, int, int]) -> tuple[int, int, int]:
+    """What a mark of this colour is outlined with, to be seen on any picture."""
+    red, green, blue = colour
+    return LIGHT if 0.299 * red + 0.587 * green + 0.114 * blue < 100 else DARK  # luma, BT.601
 
 
 def _polygon(

@@ -8,8 +8,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
 
-from tests.labels.made import Pictures, facts, make_tracks
+from tests.labels.made import Pictures, facts, make_tracks, track_files
 from tests.labels.test_tapvid import tracks_with_a_gap
 from tracker.files import InputError
 from tracker.labels import ExportOptions, Source, State, TrackFile, VideoFacts, Written, cotracker_folder, export_tracks
@@ -130,3 +131,21 @@ def test_the_published_layout_is_read() -> None:
     tracks = cotracker_folder.read_cotracker(REFERENCE, video)
     np.testing.assert_array_equal(tracks.state == State.OCCLUDED, truth["visibility"])
     np.testing.assert_array_equal(tracks.xy, truth["coords"])
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(tracks=track_files)
+def test_every_known_position_comes_back_to_the_bit(tracks: TrackFile, tmp_path: Path) -> None:
+    kept = tracks.located.any(axis=1)
+    if not kept.any():
+        with pytest.raises(InputError, match="no track has a position anywhere"):
+            export(tracks, tmp_path / "root")
+        return
+    export(tracks, tmp_path / "root")
+    back = cotracker_folder.read_cotracker(tmp_path / "root" / "clip", facts(tracks))
+    located = tracks.located[kept]
+    np.testing.assert_array_equal(back.located, located)
+    np.testing.assert_array_equal(back.xy[located], tracks.xy[kept][located])
+    np.testing.assert_array_equal(
+        (back.state == State.VISIBLE)[located], (tracks.state[kept] == State.VISIBLE)[located]
+    )

@@ -9,8 +9,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from tests.labels.made import HEIGHT, WIDTH, Pictures, facts, make_tracks
+from tests.labels.made import HEIGHT, WIDTH, Pictures, facts, make_tracks, track_files
 from tracker.files import InputError
 from tracker.labels import ExportOptions, State, TrackFile, VideoFacts, export_tracks, tapvid
 from tracker.labels.formats import Normalisation
@@ -171,3 +173,20 @@ def test_published_layouts_are_read(file: str, record: str | None) -> None:
     visible = ~truth["occluded"]
     raster = truth["points"][visible] * (width, height)
     np.testing.assert_allclose(tracks.xy[visible] + 0.5, raster, atol=1e-4)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(tracks=track_files, how=st.sampled_from(["W", "W-1", "raster"]))
+def test_whole_tracks_come_back(tracks: TrackFile, how: Normalisation, tmp_path: Path) -> None:
+    whole = (tracks.state != State.UNLABELLED).all(axis=1) & (tracks.state == State.VISIBLE).any(axis=1)
+    if not whole.any():
+        with pytest.raises(InputError):
+            export(tracks, tmp_path / "t.pkl", normalisation=how)
+        return
+    export(tracks, tmp_path / "t.pkl", normalisation=how)
+    back = tapvid.read_tapvid(tmp_path / "t.pkl", facts(tracks), how=how)
+    seen = tracks.state[whole] == State.VISIBLE
+    np.testing.assert_array_equal(back.state == State.VISIBLE, seen)
+    np.testing.assert_array_equal(back.state == State.OCCLUDED, ~seen)
+    np.testing.assert_allclose(back.xy[seen], tracks.xy[whole][seen], atol=1e-5)
+    assert np.isnan(back.xy[~seen]).all()
