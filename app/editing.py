@@ -92,8 +92,10 @@ class Editing(QObject):
         ]
         if not known:
             self._window.show_message(self.tr("There is no position to accept on this frame."))
+        gesture = self._window.canvas.new_gesture()
         for track_id, (x, y) in known:
-            self._document.place_anchor(track_id, frame, x, y)
+            self._document.place_anchor(track_id, frame, x, y, gesture=gesture)
+        self._document.end_gesture()
 
     def flag(self, state: State) -> None:
         """Say that the point is occluded or out of view on this frame; said again, take it back."""
@@ -110,8 +112,7 @@ class Editing(QObject):
         document, frame = self._document, self._view.playhead
         spans = {i: self._view.loop_range or self._span(i, frame) for i in self._view.selection}
         approved = all(self._is_approved(i, *span) for i, span in spans.items())
-        for track_id, (start, end) in spans.items():
-            document.approve([track_id], start, end, not approved)
+        document.approve_spans(spans, not approved)
 
     def _span(self, track_id: int, frame: int) -> tuple[int, int]:
         anchors = self._document.anchors(track_id)

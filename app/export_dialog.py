@@ -46,7 +46,7 @@ class ExportDialog(QDialog):
         self._loses = QLabel(wordWrap=True)
         self._loses.setEnabled(False)
         self._loses.setMinimumHeight(self._loses.fontMetrics().lineSpacing() * 2)
-        for entry in formats():
+        for entry in sorted(formats(), key=lambda entry: entry.name != "npz"):  # the one that loses nothing first
             self._format.addItem(entry.title, entry)
         browse = QPushButton(self.tr("Browse…"))
         browse.clicked.connect(self._browse)

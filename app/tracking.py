@@ -37,7 +37,7 @@ class Plan:
     takes_new_points: bool
     generation: int = 0
     run_id: int = -1
-    tracks: set[int] = field(default_factory=set)
+    tracks: set[int] = field(default_factory=set)  # all that were there when the run was asked for, or joined
 
 
 class Tracking(QObject):
@@ -133,7 +133,8 @@ class Tracking(QObject):
     # -- the line
 
     def _enqueue(self, direction: str, segments: list[Segment], start: int, end: int, collected: list[Segment]) -> None:
-        if not segments:
+        document = self._document
+        if not segments or document is None:
             return
         collected += segments
         anchors = [segment.anchor for segment in segments]
@@ -145,8 +146,8 @@ class Tracking(QObject):
                 # An anchor outside the range is where the way into the range begins.
                 start=min(start, *anchors),
                 end=max(end, *(anchor + 1 for anchor in anchors)),
-                takes_new_points=direction == "forward" and not self._view.selection,
-                tracks={segment.track_id for segment in segments},
+                takes_new_points=direction == "forward",
+                tracks=set(document.table.ids.tolist()),
             )
         )
         self._next()
@@ -188,7 +189,9 @@ class Tracking(QObject):
         )
         self._plan.run_id = self._document.begin_run(info)
         self.device_known.emit(started.device)
-        self.message.emit(self.tr("Tracking with {} on {}").format(started.tracker, started.device), "info")
+        count = len({segment.track_id for segment in self._plan.segments.values()})
+        text = self.tr("Following {} points with {} on {}.").format(count, started.tracker, started.device)
+        self.message.emit(text, "info")
 
     def _progressed(self, progress: Progress) -> None:
         if self._is_current(progress.generation):
@@ -238,7 +241,7 @@ class Tracking(QObject):
             self.running_changed.emit(False)
 
     def _document_changed(self, change: Change) -> None:
-        """Points placed while a run over all tracks goes on join it."""
+        """Points placed while a forward run goes on join it."""
         plan, document = self._plan, self._document
         if change.kind != "tracks" or not change.ids or plan is None or document is None or not plan.takes_new_points:
             return

@@ -1,7 +1,5 @@
 """All commands in one place: `trackwright --help` in code."""
 
-import os
-import sys
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -9,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from app.cli.bench import add_bench
+from app.cli.bench import BenchUi, add_bench
+from app.cli.display import has_display
 from app.cli.doctor import doctor
 from app.cli.door import OPEN, Door
 from app.cli.export import export
@@ -25,7 +24,6 @@ Without a command it opens the window, on a video, a project or a folder of fram
 with it. Exit codes: 0 done, 2 wrong usage or bad input, 1 a fault of ours, 130 cancelled."""
 
 OpenWindow = Callable[[Path | None, bool], int]
-BenchUi = Callable[[], tuple[dict[str, object], str]]
 
 
 def build_app(open_window: OpenWindow, bench_ui: BenchUi) -> typer.Typer:
@@ -33,7 +31,7 @@ def build_app(open_window: OpenWindow, bench_ui: BenchUi) -> typer.Typer:
 
     Args:
         open_window: takes a path or None, and whether to show the demo; gives the exit code.
-        bench_ui: measures the window; gives the figures and a table of them.
+        bench_ui: measures the window, tells what it does, and gives the figures and a table of them.
     """
     app = typer.Typer(
         cls=Door,
@@ -88,10 +86,3 @@ def _open_command(open_window: OpenWindow) -> Callable[..., None]:
         raise typer.Exit(open_window(path, demo))
 
     return open_
-
-
-def has_display() -> bool:
-    """Whether Qt has a screen to draw on, or was told to do without."""
-    if not sys.platform.startswith("linux"):
-        return True
-    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"))

@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
@@ -17,6 +17,7 @@ from app.document.database import remove_side_files
 from app.document.edits import (
     FIELD_NAMES,
     Edit,
+    Patch,
     Presence,
     Properties,
     Touched,
@@ -294,20 +295,38 @@ class Document(RunSteps):
         self, ids: Iterable[int], start: int, end: int, approved: bool = True, initiator: object = None
     ) -> None:
         """A person has reviewed frames start to end (exclusive): all cells there that are labelled are approved."""
+        self.approve_spans(dict.fromkeys(ids, (start, end)), approved, initiator)
+
+    def approve_spans(
+        self, spans: Mapping[int, tuple[int, int]], approved: bool = True, initiator: object = None
+    ) -> None:
+        """The same for another span (start, end) of each track, as one step."""
         self._settle()
+        together: dict[tuple[int, int], list[int]] = {}
+        for track_id in self._present(spans):
+            together.setdefault(spans[track_id], []).append(track_id)
+        patches = [
+            patch
+            for (start, end), ids in together.items()
+            if (patch := self._marked(ids, start, end, lambda cells: marks.approved(cells, approved)))
+        ]
         verb = "Approve" if approved else "Take approval back from"
-        self._mark(self._present(ids), start, end, lambda cells: marks.approved(cells, approved), verb, initiator)
+        self.do(patches, _counted(verb, [i for patch in patches for i in patch.ids]), initiator)
 
     def _mark(
         self, ids: list[int], start: int, end: int, mark: Callable[[Cells], Cells], verb: str, initiator: object
     ) -> None:
-        start, end = max(int(start), 0), min(int(end), self.table.n_frames)
-        if not ids or start >= end:
-            return
-        before = self.table.read(ids, start, end)
-        patch = make_patch(ids, start, before, mark(before))
+        patch = self._marked(ids, start, end, mark)
         if patch:
             self.do(patch, _counted(verb, list(patch.ids)), initiator)
+
+    def _marked(self, ids: list[int], start: int, end: int, mark: Callable[[Cells], Cells]) -> Patch | None:
+        """What marking these cells changes, None where nothing."""
+        start, end = max(int(start), 0), min(int(end), self.table.n_frames)
+        if not ids or start >= end:
+            return None
+        before = self.table.read(ids, start, end)
+        return make_patch(ids, start, before, mark(before))
 
     # -- questions
 

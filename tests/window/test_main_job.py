@@ -200,3 +200,22 @@ def test_a_wrong_checkpoint_fails_with_a_sentence_and_changes_nothing(
     track(qtbot, opened, Qt.Key.Key_F)
     assert any(kind == "error" and "weights.pth" in text for text, kind in messages)
     assert document.table.read(document.table.ids, 0, FRAMES).equals(before)
+
+
+def test_accepting_and_approving_several_tracks_is_one_step_each(qtbot, opened: MainWindow, click) -> None:
+    ids = place(opened, click, (100, 80), (200, 150))
+    track(qtbot, opened, Qt.Key.Key_F)
+    document = opened.document
+    assert document is not None
+    document.place_anchor(ids[0], 40, 120, 90)
+    opened.navigation.go_to(20)
+    steps = len(document.history_steps())
+    press(opened, Qt.Key.Key_Return)
+    assert (document.table.source[:, 20] == Source.ANCHOR).all()
+    assert len(document.history_steps()) == steps + 1
+    press(opened, Qt.Key.Key_V)
+    assert len(document.history_steps()) == steps + 2
+    assert document.table.approved[0].sum() == 21  # frames 20 to 40
+    assert document.table.approved[1].sum() == FRAMES - 20
+    press(opened, Qt.Key.Key_V)
+    assert not document.table.approved.any()
