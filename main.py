@@ -1,5 +1,6 @@
 """The door of Trackwright: without a subcommand it opens the window, with one it runs without a screen."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from app.cli import build_app
@@ -11,10 +12,10 @@ def _open_window(path: Path | None, demo: bool) -> int:
     return open_window(path, demo)
 
 
-def _bench_ui() -> tuple[dict[str, object], str]:
+def _bench_ui(tell: Callable[[str], None]) -> tuple[dict[str, object], str]:
     from app.bench_ui import format_ui_table, run_ui_bench
 
-    result = run_ui_bench()
+    result = run_ui_bench(tell)
     return result, format_ui_table(result)
 
 

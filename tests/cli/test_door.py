@@ -5,6 +5,7 @@ import pty
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -28,8 +29,12 @@ class Window:
         self.asked.append((path, demo))
         return 0
 
+    def bench(self, tell: Callable[[str], None]) -> tuple[dict[str, object], str]:
+        tell("it")
+        return {"rows": []}, "a table"
+
     def run(self, *arguments: object) -> Result:
-        app = build_app(self.open, lambda: ({"rows": []}, "a table"))
+        app = build_app(self.open, self.bench)
         return CliRunner().invoke(app, [str(argument) for argument in arguments], prog_name="trackwright")
 
 
@@ -54,7 +59,8 @@ def test_a_command_wins_over_a_file_of_its_name(tmp_path: Path, monkeypatch: pyt
     monkeypatch.chdir(tmp_path)
     (tmp_path / "doctor").touch()
     window = Window()
-    assert window.run("bench", "ui").stdout == "a table\n"
+    result = window.run("bench", "ui")
+    assert (result.stdout, result.stderr) == ("a table\n", "measuring: it\n")
     assert window.run("bench", "ui", "--json").stdout == '{"rows": []}\n'
     assert "Tell what is installed" in window.run("doctor", "--help").stdout
     assert window.asked == []
