@@ -48,11 +48,6 @@ class Device(StrEnum):
     cuda = "cuda"
 
 
-# CoTracker's own evaluation calls a point visible above 0.6 of visibility times confidence. Lucas-Kanade decides by
-# itself: both numbers are at least 0.5 while it holds a point, and 0 when it has lost it.
-NETWORK_THRESHOLD, CLASSICAL_THRESHOLD = 0.6, 0.25
-
-
 @dataclass(frozen=True)
 class Span:
     """Frames to track, `end` exclusive."""
@@ -81,8 +76,8 @@ def track(
         typer.Option(
             min=0,
             max=1,
-            help="Visible from this value of visibility times confidence on, else occluded; default 0.6, for "
-            "lucas-kanade 0.25 (while it holds a point).",
+            help="Visible from this value of visibility times confidence on, else occluded; the default is the "
+            "tracker's own: 0.6 for CoTracker3, 0.25 for lucas-kanade (while it holds a point).",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
@@ -108,8 +103,7 @@ def track(
         method = sample.value if sample else None
         chosen = choose_points(source, span, points, grid, method, count, mask, query_frame)
         tracker = load_tracker(model, device.value, mode.value)
-        if threshold is None:
-            threshold = CLASSICAL_THRESHOLD if tracker.name == "lucas-kanade" else NETWORK_THRESHOLD
+        threshold = tracker.visible_above if threshold is None else threshold
         began = time.perf_counter()
         tracks, frames = run_tracker(source, tracker, chosen, span, backward, threshold)
         seconds = time.perf_counter() - began
