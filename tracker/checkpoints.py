@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import warnings
 import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -124,7 +125,9 @@ def _read_pickle(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     if not zipfile.is_zipfile(path) and not head.startswith(b"\x80"):
         raise InputError(f"{path}: {_kind_of_file(path, head)}; {EXPECTED}")
     try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of an unusual pickle protocol; what cannot be read raises
+            loaded = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         text = str(error)
         if "weights_only" in text.lower() and ("GLOBAL" in text or "Unsupported" in text):

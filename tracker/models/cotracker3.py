@@ -114,7 +114,7 @@ class CoTracker3(nn.Module):
             ValueError: H or W is not a multiple of the stride, or too small for the pyramid.
         """
         features = self.encode(video.flatten(0, 1)).unflatten(0, video.shape[:2])
-        points = queries[..., 1:].float() / self.config.stride
+        points = queries[..., 1:].to(features.dtype) / self.config.stride
         history = self.track(features, queries[..., 0].long(), points, iters)
         whole = join_windows([(start, iterations[-1]) for start, iterations in history], video.shape[1])
         tracks, visibility, confidence = self.report(whole)
@@ -222,7 +222,8 @@ class CoTracker3(nn.Module):
             if before_iteration is not None:
                 before_iteration()
             guess = Estimate(guess.coords.detach(), guess.visibility, guess.confidence)
-            delta = self.updateformer(self._tokens(pyramid, templates, guess, time, max_tokens), max_tokens).float()
+            tokens = self._tokens(pyramid, templates, guess, time, max_tokens)
+            delta = self.updateformer(tokens, max_tokens).to(guess.coords.dtype)
             guess = Estimate(
                 guess.coords + delta[..., :2], guess.visibility + delta[..., 2], guess.confidence + delta[..., 3]
             )

@@ -65,5 +65,6 @@ class FeatureEncoder(nn.Module):
 
 def normalise_features(features: Tensor) -> Tensor:
     """(B, C, h, w) -> (B, h, w, C) contiguous, every vector of length 1: rows, as they are gathered."""
-    rows = features.permute(0, 2, 3, 1).float()
+    rows = features.permute(0, 2, 3, 1)
+    rows = rows.to(torch.promote_types(rows.dtype, torch.float32))  # under autocast it is less
     return (rows / rows.square().sum(-1, keepdim=True).clamp_min(1e-12).sqrt()).contiguous()
