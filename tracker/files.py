@@ -3,7 +3,7 @@
 import errno
 import os
 import shutil
-import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,15 +40,20 @@ def atomic_output(path: str | os.PathLike[str]) -> Iterator[Path]:
         InputError: the folder is missing, not writable, or the disk is full.
     """
     target = Path(path)
+    # The name is chosen before the folder is made, so that an interruption at any moment finds it and takes it away.
+    folder = target.parent / f".{target.name}.{uuid.uuid4().hex[:8]}"
+    part = folder / target.name
     try:
-        with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as folder:
-            part = Path(folder) / target.name
+        try:
+            folder.mkdir()
             yield part
             if part.is_file():
                 with part.open("rb+") as handle:
                     os.fsync(handle.fileno())
             if target.is_dir() and part.is_dir():
-                shutil.move(target, Path(folder) / "replaced")
+                shutil.move(target, folder / "replaced")
             os.replace(part, target)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
     except OSError as error:
         raise describe_os_error(target, error) from error

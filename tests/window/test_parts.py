@@ -159,8 +159,12 @@ def test_holding_z_shows_the_loupe(qtbot, opened: MainWindow) -> None:
 
 
 def test_letters_typed_into_the_filter_are_letters(qtbot, opened: MainWindow) -> None:
+    assert opened.document is not None
+    opened.document.add_tracks([[0, 10, 10]])
     field = opened.track_list.filter_box
+    opened.activateWindow()
     field.setFocus()
+    qtbot.waitUntil(field.hasFocus)
     QTest.keyClicks(field, "nfb")
     assert field.text() == "nfb"
     assert opened.view.tool == "select"
