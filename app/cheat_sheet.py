@@ -14,6 +14,7 @@ GESTURES = (
     ("Drag a selected point", "Correct it: it becomes an anchor"),
     ("Ctrl+click", "Put the selected point here"),
     ("Drag on empty picture", "Select points in a box"),
+    ("Tab, Shift+Tab on the picture", "Next, previous track"),
     ("Z (held)", "Loupe"),
     ("Ctrl+wheel on the timeline", "Zoom in time"),
 )

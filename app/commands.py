@@ -158,6 +158,14 @@ def _track(window: "MainWindow") -> Iterator[Action]:
     yield Action(
         "run.retrack", tr("Re-track up to the next anchor"), ("R",), tracking.retrack, TRACK, edit.has_selection
     )
+    yield Action(
+        "run.retrack_range",
+        tr("Re-track the in-out range"),
+        ("Shift+R",),
+        window.retrack_range,
+        TRACK,
+        window.has_range,
+    )
     yield Action("run.stop", tr("Stop"), ("Esc",), window.escape, TRACK)
 
 

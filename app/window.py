@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, QObject, QPoint, QSize, Qt, QTimer
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QApplication,
@@ -166,6 +166,11 @@ class MainWindow(QMainWindow):
         self.tracking.progress.connect(self._show_progress)
         self.tracking.message.connect(self._show_run_message)
         self.tracking.device_known.connect(self.status.set_device)
+        # Tab steps through the tracks on the picture only; elsewhere it moves the focus, as everywhere.
+        for key, step in (("Tab", 1), ("Shift+Tab", -1)):
+            shortcut = QShortcut(QKeySequence(key), self.canvas)
+            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            shortcut.activated.connect(partial(self.navigation.step_track, step))
         application().installEventFilter(self)
 
     def _restore_layout(self) -> None:
@@ -234,6 +239,15 @@ class MainWindow(QMainWindow):
         if self.run_panel.uses_range and self.view.loop_range is not None:
             start, end = self.view.loop_range
         self.tracking.run(direction, start, end)
+
+    def has_range(self) -> bool:
+        """Whether tracks are selected and in and out points set."""
+        return self.editing.has_selection() and self.view.loop_range is not None
+
+    def retrack_range(self) -> None:
+        """Solve the selected tracks anew between the in and out points."""
+        if self.view.loop_range is not None:
+            self.tracking.run("forward", *self.view.loop_range)
 
     def escape(self) -> None:
         """Stop the run; where none goes on, put the tool away; then deselect."""

@@ -188,3 +188,14 @@ def test_what_the_disk_refuses_is_told_as_a_sentence_not_as_a_fault(qtbot, monke
     qtbot.waitUntil(lambda: len(shown) == 2)
     assert "the disk is full" in shown[0]
     assert "inside Trackwright" in shown[1]
+
+
+def test_tab_on_the_picture_steps_through_the_tracks(qtbot, opened: MainWindow) -> None:
+    assert opened.document is not None
+    opened.document.add_tracks([[0, 10, 10], [0, 50, 50]])
+    opened.activateWindow()
+    opened.canvas.setFocus()
+    qtbot.waitUntil(opened.isActiveWindow)
+    for expected in (0, 1, 0):
+        QTest.keyClick(opened.canvas.graphics, Qt.Key.Key_Tab)
+        assert opened.view.selection == (expected,)
