@@ -7,7 +7,7 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QObject, QPoint, QSize, Qt, QTimer
+from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
@@ -15,7 +15,6 @@ from PySide6.QtWidgets import (
     QDockWidget,
     QLineEdit,
     QMainWindow,
-    QMenu,
     QMessageBox,
     QStackedWidget,
     QVBoxLayout,
@@ -34,6 +33,7 @@ from app.editing import Editing
 from app.fault_dialog import FaultDialog
 from app.files import Files
 from app.log import start_logging
+from app.menus import Menus
 from app.navigation import Navigation
 from app.panels import HistoryPanel, RunPanel, StatusWidgets, Timeline, TrackList, Transport
 from app.panels.run_panel import MessageKind
@@ -67,7 +67,7 @@ class MainWindow(QMainWindow):
         self.registry = ActionRegistry(self)
         for action in all_actions(self):
             self.registry.add(action)
-        self._build_menus()
+        self.menus = Menus(self, self._docks)
         self._connect()
         self._restore_layout()
         self.set_document(None, None)
@@ -118,27 +118,6 @@ class MainWindow(QMainWindow):
         self.addDockWidget(area, dock)
         return dock
 
-    def _build_menus(self) -> None:
-        menus: dict[str, QMenu] = {}
-        for action in self.registry:
-            if action.menu not in menus:
-                menus[action.menu] = self.menuBar().addMenu(action.menu)
-            menus[action.menu].addAction(self.registry.qaction(action.id))
-            if action.id == "file.demo":
-                self._recent_menu = menus[action.menu].addMenu(self.tr("Recent"))
-                self._recent_menu.aboutToShow.connect(self._fill_recent)
-        panels = menus["&View"].addMenu(self.tr("Panels"))
-        for dock in self._docks:
-            panels.addAction(dock.toggleViewAction())
-        for menu in menus.values():
-            menu.aboutToShow.connect(self.registry.refresh)
-
-    def _fill_recent(self) -> None:
-        self._recent_menu.clear()
-        for path in self.settings.recent_files:
-            self._recent_menu.addAction(str(path)).triggered.connect(partial(self.files.open_path, path))
-        self._recent_menu.setEnabled(bool(self._recent_menu.actions()))
-
     def _connect(self) -> None:
         self._refresh_timer = QTimer(self)
         self._refresh_timer.setSingleShot(True)
@@ -153,7 +132,7 @@ class MainWindow(QMainWindow):
         self.canvas.hint.connect(self.show_message)
         self.canvas.hovered.connect(self.status.set_pixel)
         self.canvas.unhovered.connect(self.status.clear_pixel)
-        self.canvas.context_requested.connect(self._context_menu)
+        self.canvas.context_requested.connect(self.menus.open_context_menu)
         for panel in (self.run_panel, self.transport, self.track_list):
             panel.action_requested.connect(self.registry.trigger)
         self.run_panel.choose_checkpoint.connect(lambda: self.registry.trigger("tracker.choose"))
@@ -326,19 +305,6 @@ class MainWindow(QMainWindow):
         if self.source is not None:
             used = sum(end - start for start, end in ranges) * self.source.width * self.source.height * 4
             self.status.set_cache(used, self.settings.frame_cache_bytes)
-
-    def _context_menu(self, track_id: object, position: QPoint) -> None:
-        if isinstance(track_id, int) and track_id not in self.view.selection:
-            self.view.select([track_id])
-        menu = QMenu(self)
-        names = ["mark.occluded", "mark.out_of_view", "mark.accept", "mark.approve", "", "run.retrack", "run.forward"]
-        for name in [*names, "run.backward", "", "edit.clear", "edit.delete", "", "tool.add", "view.fit"]:
-            if name:
-                menu.addAction(self.registry.qaction(name))
-            else:
-                menu.addSeparator()
-        self.registry.refresh()
-        menu.popup(position)
 
     # -- the window itself
 
