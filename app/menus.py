@@ -13,11 +13,22 @@ if TYPE_CHECKING:
     from app.window import MainWindow
 
 SEPARATOR = "|"
-POINT_MENU = """
-    mark.occluded mark.out_of_view mark.accept mark.approve |
-    run.retrack run.forward run.backward |
-    edit.clear edit.delete | tool.add view.fit
-""".split()
+POINT_MENU = [
+    "mark.occluded",
+    "mark.out_of_view",
+    "mark.accept",
+    "mark.approve",
+    "|",
+    "run.retrack",
+    "run.forward",
+    "run.backward",
+    "|",
+    "edit.clear",
+    "edit.delete",
+    "|",
+    "tool.add",
+    "view.fit",
+]
 
 
 class Menus(QObject):
