@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QFileDialog, QMessageBox
 
 from app.document.project import Document
-from app.document.recovery import unsaved_projects
+from app.document.recovery import discard_unsaved, unsaved_projects
 from app.document.video_ref import VideoRef
 from app.export_dialog import ExportDialog
 from app.workers.jobs import Job, run_job
@@ -21,6 +21,7 @@ from tracker.video import FrameSource, content_hash, open_source
 if TYPE_CHECKING:
     from app.window import MainWindow
 
+YES = QMessageBox.StandardButton.Yes
 PROJECT_SUFFIX = ".trackwright"
 VIDEO_PATTERNS = "*.mp4 *.mov *.mkv *.webm *.avi *.mpg *.mpeg *.ts *.m4v *.gif *.mxf"
 PICTURE_PATTERNS = "*.png *.jpg *.jpeg *.tif *.tiff *.exr *.dpx"
@@ -255,6 +256,18 @@ class Files(QObject):
             )
             for found in unsaved_projects()
         ]
+
+    def ask_discard(self, path: Path) -> None:
+        """Throw away a project that was never saved, once the person has confirmed it."""
+        found = next((project for project in unsaved_projects() if project.path == path), None)
+        question = self.tr("Throw away this unsaved work for good?")
+        if found is None or QMessageBox.question(self._window, "Trackwright", question) != YES:
+            return
+        try:
+            discard_unsaved(found)
+        except InputError as error:
+            self.show_error(str(error))
+        self._window.show_start_page()
 
     # -- trackers
 

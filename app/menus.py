@@ -13,22 +13,11 @@ if TYPE_CHECKING:
     from app.window import MainWindow
 
 SEPARATOR = "|"
-POINT_MENU = [
-    "mark.occluded",
-    "mark.out_of_view",
-    "mark.accept",
-    "mark.approve",
-    "|",
-    "run.retrack",
-    "run.forward",
-    "run.backward",
-    "|",
-    "edit.clear",
-    "edit.delete",
-    "|",
-    "tool.add",
-    "view.fit",
-]
+POINT_MENU = (
+    *("mark.occluded", "mark.out_of_view", "mark.accept", "mark.approve", SEPARATOR),
+    *("run.retrack", "run.forward", "run.backward", SEPARATOR),
+    *("edit.clear", "edit.delete", SEPARATOR, "tool.add", "view.fit"),
+)
 
 
 class Menus(QObject):

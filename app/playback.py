@@ -11,6 +11,7 @@ from app.workers.decode import DecodeWorker, FrameFailed, FrameReady
 from tracker.video import FrameSource
 
 MAX_SPEED = 8
+NEAR = 12  # frames; one this close is shown at once while the right one is decoded
 
 
 class Playback(QObject):
@@ -21,6 +22,7 @@ class Playback(QObject):
     """
 
     frame_shown = Signal(int, object)
+    near_frame_found = Signal(int, object)
     state_changed = Signal(bool, float)
     frame_failed = Signal(str)
 
@@ -85,6 +87,8 @@ class Playback(QObject):
         image = self._worker.cached(index)
         if image is not None:
             self.frame_shown.emit(index, image)
+        elif not self.playing and (near := self._worker.nearest_cached(index)) and abs(near[0] - index) <= NEAR:
+            self.near_frame_found.emit(*near)
         self._pending = index if image is None else None
         self._worker.want(index, direction)
 

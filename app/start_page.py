@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 
@@ -13,6 +14,7 @@ class StartPage(QWidget):
     open_requested = Signal()
     demo_requested = Signal()
     path_requested = Signal(object)
+    discard_requested = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -68,7 +70,7 @@ class StartPage(QWidget):
         if unsaved:
             self._heading(self.tr("Unsaved work from earlier"))
             for path, text in unsaved[:4]:
-                self._link(path, text)
+                self._link(path, text, may_discard=True)
         if recent:
             self._heading(self.tr("Recent"))
             for path in recent[:6]:
@@ -81,11 +83,17 @@ class StartPage(QWidget):
         label.setFont(font)
         self._lists.addWidget(label)
 
-    def _link(self, path: Path, text: str) -> None:
+    def _link(self, path: Path, text: str, may_discard: bool = False) -> None:
         button = QPushButton(text)
         button.setFlat(True)
         button.setCursor(Qt.CursorShape.PointingHandCursor)
         button.setStyleSheet("text-align: left; padding: 4px;")
         button.setToolTip(str(path))
         button.clicked.connect(lambda: self.path_requested.emit(path))
+        if may_discard:
+            button.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
+            discard = QAction(self.tr("Throw away…"), button)
+            discard.triggered.connect(lambda: self.discard_requested.emit(path))
+            button.addAction(discard)
+            button.setToolTip(self.tr("Right-click to throw it away"))
         self._lists.addWidget(button)

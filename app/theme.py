@@ -62,12 +62,6 @@ def confidence_level(certainty: NDArray[np.float32], levels: int = CONFIDENCE_LE
     return np.clip(scaled, 0, levels - 1).astype(np.uint8)
 
 
-def confidence_colour(certainty: float) -> QColor:
-    """The colour of one certainty in 0..1."""
-    level = int(confidence_level(np.array([certainty], dtype=np.float32))[0])
-    return QColor(*confidence_ramp()[level].tolist())
-
-
 # -- palettes
 
 _DARK = {

@@ -27,7 +27,6 @@ from app.cheat_sheet import CheatSheet
 from app.commands import all_actions
 from app.document.changes import Change
 from app.document.project import Document
-from app.document.recovery import unsaved_folder
 from app.document.view_state import ViewState
 from app.editing import Editing
 from app.fault_dialog import FaultDialog
@@ -124,6 +123,7 @@ class MainWindow(QMainWindow):
         self._refresh_timer.timeout.connect(self.refresh)
         self.view.changed.subscribe(self._view_changed)
         self.playback.frame_shown.connect(self.canvas.set_frame)
+        self.playback.near_frame_found.connect(self.canvas.set_frame)
         self._cache_timer = QTimer(self)
         self._cache_timer.setInterval(500)
         self._cache_timer.timeout.connect(self._show_cache)
@@ -141,6 +141,7 @@ class MainWindow(QMainWindow):
         self.start_page.open_requested.connect(self.files.ask_open)
         self.start_page.demo_requested.connect(self.files.open_demo)
         self.start_page.path_requested.connect(self.files.open_path)
+        self.start_page.discard_requested.connect(self.files.ask_discard)
         self.tracking.running_changed.connect(self._running_changed)
         self.tracking.progress.connect(self._show_progress)
         self.tracking.message.connect(self._show_run_message)
@@ -204,9 +205,13 @@ class MainWindow(QMainWindow):
             self._cache_timer.start()
         else:
             self._cache_timer.stop()
-            self.start_page.set_files(self.settings.recent_files, self.files.unsaved())
+            self.show_start_page()
         self._pages.setCurrentIndex(0 if document is None else 1)
         self.refresh()
+
+    def show_start_page(self) -> None:
+        """Bring the lists of the start page up to date."""
+        self.start_page.set_files(self.settings.recent_files, self.files.unsaved())
 
     def is_open(self) -> bool:
         """Whether a video is open."""
@@ -248,11 +253,6 @@ class MainWindow(QMainWindow):
         self.settings.device = self.tracking.device = device
         self.status.set_device(device)
 
-    @property
-    def refresh_pending(self) -> bool:
-        """Whether menus and title wait to be brought up to date in the next turn of the event loop."""
-        return self._refresh_timer.isActive()
-
     # -- what parts say
 
     def show_message(self, text: str) -> None:
@@ -281,7 +281,7 @@ class MainWindow(QMainWindow):
         self.registry.refresh()
         name = self._title()
         self.setWindowTitle(f"{name} — Trackwright" if name else "Trackwright")
-        self.status.set_saved(None if self.document is None else self.document.path or unsaved_folder())
+        self.status.set_saved(None if self.document is None else self.document.file)
 
     def _playing_changed(self, playing: bool, speed: float) -> None:
         self.transport.set_playing(playing)

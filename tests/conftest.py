@@ -25,7 +25,7 @@ def no_thread_left() -> Iterator[None]:
     """Fails a test that leaves a thread behind, by its name."""
     before = set(threading.enumerate())
     yield
-    # A Qt thread that ran Python code stays listed as a dummy; whether it still runs is asked of the workers themselves.
+    # A Qt thread that ran Python code stays listed as a dummy; `no_qthread_left` asks whether it runs.
     left = [
         thread
         for thread in set(threading.enumerate()) - before
@@ -45,9 +45,9 @@ def no_qthread_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     started: list[QThread] = []
     start = QThread.start
 
-    def remember(self: QThread, *args: object) -> None:
+    def remember(self: QThread, *args: QThread.Priority) -> None:
         started.append(self)
-        start(self, *args)  # type: ignore[call-overload]
+        start(self, *args)
 
     monkeypatch.setattr(QThread, "start", remember)
     yield

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QPointF, QRectF
+from PySide6.QtCore import QPointF
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,3 @@ class Mapping:
     def to_image(self, point: QPointF) -> tuple[float, float]:
         """The image position of a view position."""
         return (point.x() - self.offset_x) / self.scale, (point.y() - self.offset_y) / self.scale
-
-    def image_rect(self, width: float, height: float) -> QRectF:
-        """The part of the image plane that a view of this size shows."""
-        left, top = self.to_image(QPointF(0, 0))
-        return QRectF(left, top, width / self.scale, height / self.scale)

@@ -41,7 +41,7 @@ def set_cells(stage: Stage, track: int, **values: object) -> None:
 @pytest.mark.parametrize("certainty", [0.55, 0.75, 1.0])
 def test_a_disc_has_the_colour_of_its_confidence(stage: Stage, certainty: float) -> None:
     stage.add([(100.0, 100.0)], confidence=certainty)
-    wanted = rgb(theme.confidence_colour(certainty))
+    wanted = theme.confidence_ramp()[theme.confidence_level(np.array([certainty], np.float32))[0]].tolist()
     assert colour_at(stage, 100, 100) == pytest.approx(wanted, abs=6)
 
 

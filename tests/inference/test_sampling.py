@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.inference.scenes import panning
-from tracker.inference.sampling import METHODS, grid_points, sample_points, spaced_grid
+from tracker.inference.sampling import METHODS, grid_points, sample_points
 
 IMAGE = panning(np.zeros((1, 2)), 200, 150)[0]
 
@@ -46,18 +46,6 @@ class TestGrid:
         mask[40, 40] = True
         with pytest.raises(ValueError, match="finer grid"):
             grid_points(200, 150, 3, mask)
-
-    @given(st.integers(1, 300), st.integers(1, 300), st.floats(1, 400))
-    def test_spaced_grid_is_centred_and_inside(self, width, height, spacing):
-        points = spaced_grid(width, height, spacing)
-        assert len(points) >= 1
-        assert (points >= -1e-3).all()
-        assert (points <= np.array([width - 1, height - 1]) + 1e-3).all()
-        np.testing.assert_allclose(points.mean(axis=0), [(width - 1) / 2, (height - 1) / 2], atol=1e-2)
-
-    def test_spaced_grid_refuses_no_spacing(self):
-        with pytest.raises(ValueError, match="above 0"):
-            spaced_grid(10, 10, 0)
 
 
 class TestSampling:

@@ -19,7 +19,9 @@ def press(window: MainWindow, key: Qt.Key, modifier: Qt.KeyboardModifier = Qt.Ke
 
 def track(qtbot, window: MainWindow, key: Qt.Key) -> None:
     """Press the key of a run and wait until it is over."""
-    qtbot.waitUntil(lambda: not window.refresh_pending)  # menus follow the selection in the next turn of the event loop
+    qtbot.waitUntil(
+        lambda: not window._refresh_timer.isActive()
+    )  # menus follow the selection in the next turn of the event loop
     with qtbot.waitSignal(window.tracking.running_changed, timeout=30_000, check_params_cb=lambda on: not on):
         press(window, key)
 

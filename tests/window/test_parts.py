@@ -199,3 +199,19 @@ def test_tab_on_the_picture_steps_through_the_tracks(qtbot, opened: MainWindow) 
     for expected in (0, 1, 0):
         QTest.keyClick(opened.canvas.graphics, Qt.Key.Key_Tab)
         assert opened.view.selection == (expected,)
+
+
+def test_unsaved_work_can_be_thrown_away_after_a_question(
+    qtbot, window: MainWindow, moving_clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_source(moving_clip) as source:
+        document = Document.new(VideoRef.of(source))
+    document.add_tracks([[0, 50, 50]])
+    document.close()
+    ((path, _),) = window.files.unsaved()
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.No)
+    window.files.ask_discard(path)
+    assert window.files.unsaved()
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.Yes)
+    window.files.ask_discard(path)
+    assert not window.files.unsaved()

@@ -37,17 +37,6 @@ def grid_points(width: int, height: int, n: int, mask: Mask | None = None) -> Po
     return _inside(_points(x, y), width, height, mask)
 
 
-def spaced_grid(width: int, height: int, spacing: float, mask: Mask | None = None) -> Points:
-    """A square grid with `spacing` pixels between neighbours, centred on the frame, row by row.
-
-    Raises:
-        ValueError: the spacing is not positive, or no point lies inside the mask.
-    """
-    if not spacing > 0:
-        raise ValueError(f"the spacing of a grid must be above 0 pixels, not {spacing:g}")
-    return _inside(_spaced(width, height, spacing), width, height, mask)
-
-
 def sample_points(
     image: NDArray[np.uint8], method: str, count: int, *, spacing: float = 0, mask: Mask | None = None, seed: int = 0
 ) -> Points:
