@@ -149,6 +149,7 @@ class CanvasView(QWidget):
         self.frame = index
         if self._stack.currentWidget() is not self.graphics:
             self._stack.setCurrentWidget(self.graphics)
+            self.graphics.setFocus()  # the keys belong to the picture from the start
         if self._frame_item.size != size or self._fitted:
             self.fit()
         self._update_overlay()

@@ -36,5 +36,7 @@ def test_without_comparison(mode, dtype):
 def test_wrong_use():
     with pytest.raises(ValueError, match="unknown dtype"):
         run_speed_bench(dtype="int8")
+    with pytest.raises(ValueError, match="at least 2"):
+        run_speed_bench(windows=1)
     with pytest.raises(ValueError, match="compare=False"):
         run_speed_bench(dtype="bfloat16")

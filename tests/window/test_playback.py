@@ -91,3 +91,8 @@ def test_a_folder_of_pictures_opens_like_a_video(qtbot, window: MainWindow, tmp_
     with qtbot.waitSignal(window.playback.frame_shown, timeout=10_000):
         window.files.open_path(tmp_path / "shot")
     assert window.navigation.frame_count == 3
+
+
+def test_the_keys_belong_to_the_picture_from_the_start(qtbot, numbered: MainWindow) -> None:
+    numbered.activateWindow()
+    qtbot.waitUntil(numbered.canvas.graphics.hasFocus)
