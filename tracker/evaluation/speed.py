@@ -16,18 +16,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tracker.evaluation.straightforward import track_straightforwardly
+from tracker.evaluation.straightforward import straightforward_windows
 from tracker.inference.features import FeatureCache
 from tracker.inference.online import OnlineSession
 from tracker.models import build_model
-from tracker.models.cotracker3 import CoTracker3
+from tracker.models.cotracker3 import CoTracker3, join_windows
 
 TOLERANCE = 5e-3  # pixels; what the third window of the reference fixtures is allowed
 HEAD_SCALE = 0.015  # of the made-up heads: points wander about a pixel per iteration, as in the reference fixtures
 BARS = {"speedup at 100 points": 1.8, "speedup at 400 points": 2.5, "cached pass at 1 point": 4.0}
 
 Progress = Callable[[str], None]
-Runs = dict[str, Callable[[], Any]]
+Timed = tuple["Watch", NDArray[np.float32]]  # how long the steps took, and the tracks (T, N, 2)
+Runs = dict[str, Callable[[], Timed]]
 
 
 def run_speed_bench(
@@ -38,7 +39,7 @@ def run_speed_bench(
     *,
     mode: str = "online",
     windows: int = 2,
-    repeats: int = 2,
+    repeats: int = 3,
     model: CoTracker3 | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
@@ -50,17 +51,21 @@ def run_speed_bench(
         dtype: "float32" or "bfloat16" (autocast).
         compare: measure the straightforward form too and compare the numbers; for float32 online.
         mode: "online" (a step is a window of 16 frames, 8 of them new) or "offline" (a clip as long as the windows).
-        windows: per run.
+        windows: per run, at least 2; the first one, of which all frames are new, is not counted.
+        repeats: runs of each kind, of which the fastest counts.
         model: another configuration than the full-size one.
         progress: told what is being measured.
 
     Returns:
-        A plain dict for JSON: "machine", "settings", "rows" (one per number of points: seconds for a whole run) and
+        A plain dict for JSON: "machine", "settings", "rows" (one per number of points: seconds per online step or
+        offline clip) and
         "bars" (the measured ratios beside those asked for, where they were measured).
 
     Raises:
-        ValueError: an unknown dtype or mode, or a comparison that is not possible.
+        ValueError: an unknown dtype or mode, fewer than 2 windows, or a comparison that is not possible.
     """
+    if windows < 2:
+        raise ValueError("the first window is not counted: at least 2 are needed")
     if dtype not in ("float32", "bfloat16") or mode not in ("online", "offline"):
         raise ValueError(f"unknown dtype {dtype!r} or mode {mode!r}")
     if compare and (dtype, mode) != ("float32", "online"):
@@ -118,85 +123,124 @@ def _measure(
     device = model.time_emb.device
     runs: Runs
     if model.config.kind == "offline":
-        runs = {"seconds": lambda: _run_whole(model, frames, queries, autocast)}
+        runs = {"seconds": lambda: _time_clip(model, frames, queries, autocast)}
     else:
         cache = FeatureCache(8 << 30)
-        run_session(model, frames, queries, autocast, cache)
+        _time_session(model, frames, queries, autocast, cache)
         runs = {
-            "seconds": lambda: run_session(model, frames, queries, autocast),
-            "cached_seconds": lambda: run_session(model, frames, queries, autocast, cache),
+            "seconds": lambda: _time_session(model, frames, queries, autocast),
+            "cached_seconds": lambda: _time_session(model, frames, queries, autocast, cache),
         }
     if compare:
-        runs["straightforward_seconds"] = lambda: _run_straightforward(model, frames, queries)
+        runs["straightforward_seconds"] = lambda: _time_straightforward(model, frames, queries)
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     times, results = _time_in_turns(runs, repeats, device)
-    row: dict[str, Any] = {"points": count, **times, "frames_per_second": len(frames) / times["seconds"]}
+    covered = model.config.step if model.config.kind == "online" else len(frames)
+    row: dict[str, Any] = {"points": count, **times, "frames_per_second": covered / times["seconds"]}
     if device.type == "cuda":
         row["peak_bytes"] = torch.cuda.max_memory_allocated(device)
     if compare:
-        difference = float(np.abs(results["seconds"] - results["straightforward_seconds"]).max())
-        row["speedup"] = times["straightforward_seconds"] / times["seconds"]
-        row["cached_speedup"] = times["straightforward_seconds"] / times["cached_seconds"]
-        if device.type == "cpu":
-            row["cpu_speedup"] = times["cpu_straightforward_seconds"] / times["cpu_seconds"]
-            row["cpu_cached_speedup"] = times["cpu_straightforward_seconds"] / times["cpu_cached_seconds"]
-        row |= {"largest_difference_px": difference, "same_numbers": difference <= TOLERANCE}
+        row |= _compare(times, results)
     return row
 
 
-def _time_in_turns(runs: Runs, repeats: int, device: torch.device) -> tuple[dict[str, float], dict[str, Any]]:
-    """Seconds per run, and on a CPU those of its processors as "cpu_..."; and what each run gave."""
+def _compare(times: dict[str, float], results: dict[str, NDArray[np.float32]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for cpu in ("", "cpu_") if "cpu_seconds" in times else ("",):
+        found[f"{cpu}speedup"] = times[f"{cpu}straightforward_seconds"] / times[f"{cpu}seconds"]
+        found[f"{cpu}cached_speedup"] = times[f"{cpu}straightforward_seconds"] / times[f"{cpu}cached_seconds"]
+    difference = float(np.abs(results["seconds"] - results["straightforward_seconds"]).max())
+    return {**found, "largest_difference_px": difference, "same_numbers": difference <= TOLERANCE}
+
+
+class Watch:
+    """Adds up the time of the blocks it is entered for, on the clock and of the processors."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self.seconds = self.cpu_seconds = 0.0
+
+    def __enter__(self) -> None:
+        self._began = self._now()
+
+    def __exit__(self, *_: object) -> None:
+        now = self._now()
+        self.seconds += now[0] - self._began[0]
+        self.cpu_seconds += now[1] - self._began[1]
+
+    def _now(self) -> tuple[float, float]:
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
+        return time.perf_counter(), time.process_time()
+
+
+def _time_in_turns(
+    runs: Runs, repeats: int, device: torch.device
+) -> tuple[dict[str, float], dict[str, NDArray[np.float32]]]:
+    """Seconds by name, and on a CPU those of its processors as "cpu_..."; and the tracks."""
     times: dict[str, float] = {}
     results = {}
     for _ in range(repeats):
         for name, run in runs.items():
-            began, cpu_began = time.perf_counter(), time.process_time()
-            results[name] = run()
-            if device.type == "cuda":
-                torch.cuda.synchronize(device)
-            else:
-                cpu = time.process_time() - cpu_began
-                times[f"cpu_{name}"] = min(times.get(f"cpu_{name}", cpu), cpu)
-            elapsed = time.perf_counter() - began
-            times[name] = min(times.get(name, elapsed), elapsed)
+            watch, results[name] = run()
+            times[name] = min(times.get(name, watch.seconds), watch.seconds)
+            if device.type == "cpu":
+                times[f"cpu_{name}"] = min(times.get(f"cpu_{name}", watch.cpu_seconds), watch.cpu_seconds)
     return times, results
 
 
-def run_session(
+def _time_session(
     model: CoTracker3,
     frames: NDArray[np.uint8],
     queries: NDArray[np.float32],
     autocast: torch.dtype | None = None,
     cache: FeatureCache | None = None,
-) -> NDArray[np.float32]:
-    """One pass of an online session, as the window does it: tracks (T, N, 2)."""
+) -> Timed:
+    """An online session as the window runs it: seconds per step after the first window."""
     session = OnlineSession(model, frames.shape[2], frames.shape[1], cache=cache, autocast=autocast)
     session.add_points(queries, np.arange(len(queries)))
     tracks = np.zeros((len(frames), len(queries), 2), np.float32)
-    for start in range(0, len(frames), model.config.step):
-        found = session.step(frames[start : start + model.config.step])
-        if found is not None:
-            tracks[found.first_frame : found.end_frame] = found.tracks
-    return tracks
+    window, step = model.config.window, model.config.step
+    first = session.step(frames[:window])
+    assert first is not None
+    tracks[:window] = first.tracks
+    watch = Watch(model.time_emb.device)
+    for start in range(window, len(frames), step):
+        with watch:
+            found = session.step(frames[start : start + step])
+        assert found is not None
+        tracks[found.first_frame : found.end_frame] = found.tracks
+    return _per_step(watch, (len(frames) - window) // step), tracks
 
 
-def _run_whole(
+def _time_clip(
     model: CoTracker3, frames: NDArray[np.uint8], queries: NDArray[np.float32], autocast: torch.dtype | None
-) -> torch.Tensor:
-    device = model.time_emb.device
-    video = torch.from_numpy(frames).to(device).permute(0, 3, 1, 2)[None].float()
-    with torch.inference_mode(), torch.autocast(device.type, autocast, enabled=autocast is not None):
-        return model(video, torch.from_numpy(queries)[None].to(device)).tracks
+) -> Timed:
+    watch, device = Watch(model.time_emb.device), model.time_emb.device
+    with torch.inference_mode(), torch.autocast(device.type, autocast, enabled=autocast is not None), watch:
+        video = torch.from_numpy(frames).to(device).permute(0, 3, 1, 2)[None].float()
+        tracks = model(video, torch.from_numpy(queries)[None].to(device)).tracks[0]
+    return watch, tracks.cpu().numpy()
 
 
-def _run_straightforward(
-    model: CoTracker3, frames: NDArray[np.uint8], queries: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    device = model.time_emb.device
-    video = torch.from_numpy(frames).to(device).permute(0, 3, 1, 2).float()
+def _time_straightforward(model: CoTracker3, frames: NDArray[np.uint8], queries: NDArray[np.float32]) -> Timed:
+    watch, device = Watch(model.time_emb.device), model.time_emb.device
     with torch.inference_mode():
-        return track_straightforwardly(model, video, torch.from_numpy(queries).to(device))[0].cpu().numpy()
+        video = torch.from_numpy(frames).to(device).permute(0, 3, 1, 2).float()
+        running = straightforward_windows(model, video, torch.from_numpy(queries).to(device))
+        windows = [next(running)]
+        for _ in range((len(frames) - model.config.window) // model.config.step):
+            with watch:
+                windows.append(next(running))
+        tracks, _, _ = model.report(join_windows(windows, len(frames)))
+    return _per_step(watch, len(windows) - 1), tracks[0].cpu().numpy()
+
+
+def _per_step(watch: Watch, steps: int) -> Watch:
+    watch.seconds /= steps
+    watch.cpu_seconds /= steps
+    return watch
 
 
 def _bars(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -4,6 +4,8 @@ Every window encodes all of its frames, features are sampled with `grid_sample`,
 the virtual tracks are tokens like others. It takes its weights from a `CoTracker3` and computes the same function.
 """
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -32,29 +34,34 @@ def track_straightforwardly(
     Returns:
         tracks (T, N, 2) in pixels, visibility and confidence (T, N) as probabilities.
     """
+    windows = list(straightforward_windows(model, video, queries, iters))
+    tracks, visibility, confidence = model.report(join_windows(windows, len(video)))
+    return tracks[0], visibility[0].sigmoid(), confidence[0].sigmoid()
+
+
+def straightforward_windows(
+    model: CoTracker3, video: Tensor, queries: Tensor, iters: int | None = None
+) -> Iterator[tuple[int, Estimate]]:
+    """The first frame and the result of one window after the other; arguments as in `track_straightforwardly`."""
     window, step, length = model.config.window, model.config.step, len(video)
     times, points = queries[:, 0].long(), queries[:, 1:] / model.config.stride
-    templates: list[Tensor] | None = None
-    windows: list[tuple[int, Estimate]] = []
+    templates: list[Tensor] = []
+    last: Estimate | None = None
     for start in range(0, max(1, length - step), step):
         inside = torch.arange(start, start + window).clamp_max(length - 1).to(video.device)
         pyramid = _pyramid(model, video[inside])
-        if templates is None:
-            templates = [level.new_zeros(len(points), model.config.patch, level.shape[1]) for level in pyramid]
-        new = (times < start + window) & (times >= (start + window - step if windows else 0))
-        for i, level in enumerate(pyramid):
-            frames = (times - start).clamp(0, window - 1)
-            found = _sample(model, level, frames[:, None], (points / 2**i)[:, None])[:, 0]
-            templates[i] = templates[i] + found * new[:, None, None]
+        new = (times < start + window) & (times >= (0 if last is None else start + window - step))
+        frames = (times - start).clamp(0, window - 1)
+        found = [_sample(model, level, frames[:, None], (points / 2**i)[:, None]) for i, level in enumerate(pyramid)]
+        fresh = [patches[:, 0] * new[:, None, None] for patches in found]
+        templates = [old + more for old, more in zip(templates, fresh, strict=True)] if templates else fresh
         guess = first_guess(points[None], window)
-        if windows:
-            overlap = windows[-1][1].frames(step, window)
-            guess = carry_over(guess, overlap, (times < start + window - step)[None])
+        if last is not None:
+            guess = carry_over(guess, last.frames(step, window), (times < start + window - step)[None])
         for _ in range(model.config.iterations if iters is None else iters):
             guess = _iterate(model, pyramid, templates, guess)
-        windows.append((start, guess))
-    tracks, visibility, confidence = model.report(join_windows(windows, length))
-    return tracks[0], visibility[0].sigmoid(), confidence[0].sigmoid()
+        last = guess
+        yield start, guess
 
 
 def _pyramid(model: CoTracker3, images: Tensor) -> list[Tensor]:
