@@ -7,7 +7,7 @@ the virtual tracks are tokens like others. It takes its weights from a `CoTracke
 from collections.abc import Iterator
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tracker.models.cotracker3 import (
@@ -108,7 +108,7 @@ def _transform(model: CoTracker3, inputs: Tensor) -> Tensor:
     """(N, T, inputs) -> (N, T, 4)."""
     former, count, length = model.updateformer, inputs.shape[0], inputs.shape[1]
     virtual = former.virual_tracks[0].expand(-1, length, -1)
-    tokens = torch.cat([former.input_transform(inputs), virtual])
+    tokens = torch.cat([_linear(former.input_transform, inputs), virtual])
     for i in range(model.config.depth):
         tokens = _self_block(former.time_blocks[i], tokens)  # type: ignore[arg-type]
         frames = tokens.transpose(0, 1)
@@ -132,12 +132,17 @@ def _cross_block(block: CrossBlock, x: Tensor, context: Tensor) -> Tensor:
 
 
 def _mlp(mlp: Mlp, x: Tensor) -> Tensor:
-    return mlp.fc2(F.gelu(mlp.fc1(x), approximate=mlp.approximate))
+    approximate = "tanh" if mlp.activation == "gelu-tanh" else "none"
+    return _linear(mlp.fc2, F.gelu(_linear(mlp.fc1, x), approximate=approximate))
 
 
 def _attend(attention: Attention, x: Tensor, context: Tensor) -> Tensor:
     """(G, S, D), (G, M, D) -> (G, S, D), within each of the G groups."""
-    q = attention.to_q(x).unflatten(-1, (attention.heads, -1))
-    k, v = (part.unflatten(-1, (attention.heads, -1)) for part in attention.to_kv(context).chunk(2, dim=-1))
+    q = _linear(attention.to_q, x).unflatten(-1, (attention.heads, -1))
+    k, v = (part.unflatten(-1, (attention.heads, -1)) for part in _linear(attention.to_kv, context).chunk(2, dim=-1))
     weights = (torch.einsum("gshd,gmhd->ghsm", q, k) * q.shape[-1] ** -0.5).softmax(-1)
-    return attention.to_out(torch.einsum("ghsm,gmhd->gshd", weights, v).flatten(-2))
+    return _linear(attention.to_out, torch.einsum("ghsm,gmhd->gshd", weights, v).flatten(-2))
+
+
+def _linear(layer: nn.Linear, x: Tensor) -> Tensor:
+    return F.linear(x, layer.weight, layer.bias)

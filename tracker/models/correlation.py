@@ -9,6 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+TOKENS_IN_CPU_CACHE = (
+    64  # points x frames gathered at once on a CPU: more leave its caches and take up to twice as long
+)
+
 
 def build_pyramid(features: Tensor, levels: int) -> list[Tensor]:
     """(B, T, h, w, C) -> `levels` maps, each a 2x2 average of the one before (odd sizes are floored)."""
@@ -79,6 +83,15 @@ def correlate(level: Tensor, templates: Tensor, centres: Tensor, radius: int) ->
     Returns:
         (B, N, T, Q * Q): the position in the frame is slow, the position in the template fast.
     """
+    count, length = centres.shape[1:3]
+    if level.device.type != "cpu" or count * length <= TOKENS_IN_CPU_CACHE:
+        return _correlate(level, templates, centres, radius)
+    size = max(1, TOKENS_IN_CPU_CACHE // length)
+    pieces = zip(templates.split(size, 1), centres.split(size, 1), strict=True)
+    return torch.cat([_correlate(level, *piece, radius) for piece in pieces], dim=1)
+
+
+def _correlate(level: Tensor, templates: Tensor, centres: Tensor, radius: int) -> Tensor:
     batch, count, length = centres.shape[:3]
     side = 2 * radius + 2
     maps = torch.arange(batch * length, device=level.device).view(batch, 1, length).expand(batch, count, length)

@@ -25,7 +25,7 @@ from tracker.models.output import TrackOutput, WindowIterations
 from tracker.models.updateformer import Mlp, UpdateFormer
 
 FOURIER_SCALES = 10  # displacements are embedded at scales 1, 2, 4 .. 512
-TOKENS_IN_CPU_CACHE = 256  # correlated at once on a CPU: larger pieces leave its caches and take twice as long
+TOKENS_ON_CPU = 512  # correlated and embedded at once on a CPU, whatever the memory: larger pieces leave its caches
 
 
 @dataclass(frozen=True)
@@ -237,7 +237,7 @@ class CoTracker3(nn.Module):
         moved = fourier_embedding(displacements(guess.coords) / self._displacement_unit(guess.coords))
         state = torch.cat([guess.visibility[..., None], guess.confidence[..., None]], dim=-1)
         if guess.coords.device.type == "cpu":
-            max_tokens = min(max_tokens, TOKENS_IN_CPU_CACHE)
+            max_tokens = min(max_tokens, TOKENS_ON_CPU)
         size = max(1, max_tokens // guess.coords.shape[2])
         tokens = []
         for first in range(0, max(1, guess.coords.shape[1]), size):

@@ -10,20 +10,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tracker.models.linear import Activation, Linear
+
 Axis = Literal["time", "points"]
 
 
 class Mlp(nn.Module):
-    """Linear, GELU, linear. `approximate` is the kind of GELU: "none" (exact) or "tanh"."""
+    """Linear, GELU (exact, or its tanh approximation), linear."""
 
-    def __init__(self, inputs: int, hidden: int, outputs: int, approximate: str = "none") -> None:
+    def __init__(self, inputs: int, hidden: int, outputs: int, activation: Activation = "gelu") -> None:
         super().__init__()
-        self.fc1 = nn.Linear(inputs, hidden)
-        self.fc2 = nn.Linear(hidden, outputs)
-        self.approximate = approximate
+        self.fc1 = Linear(inputs, hidden)
+        self.fc2 = Linear(hidden, outputs)
+        self.activation: Activation = activation
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.fc2(F.gelu(self.fc1(x), approximate=self.approximate))
+        return self.fc2(self.fc1(x, self.activation))
 
 
 class Attention(nn.Module):
@@ -32,9 +34,9 @@ class Attention(nn.Module):
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
-        self.to_q = nn.Linear(width, width)
-        self.to_kv = nn.Linear(width, 2 * width)
-        self.to_out = nn.Linear(width, width)
+        self.to_q = Linear(width, width)
+        self.to_kv = Linear(width, 2 * width)
+        self.to_out = Linear(width, width)
 
     def forward(self, x: Tensor, context: Tensor, along: Axis) -> Tensor:
         """(B, N, T, D), (B, M, T, D) -> (B, N, T, D); along time N and M are the same tracks."""
@@ -64,7 +66,7 @@ class SelfBlock(nn.Module):
         self.norm1 = nn.LayerNorm(width, eps=1e-6, elementwise_affine=False)
         self.attn = Attention(width, heads)
         self.norm2 = nn.LayerNorm(width, eps=1e-6, elementwise_affine=False)
-        self.mlp = Mlp(width, mlp_ratio * width, width, "tanh")
+        self.mlp = Mlp(width, mlp_ratio * width, width, "gelu-tanh")
 
     def forward(self, x: Tensor, along: Axis) -> Tensor:
         normed = self.norm1(x)
@@ -81,7 +83,7 @@ class CrossBlock(nn.Module):
         self.norm_context = nn.LayerNorm(width)
         self.cross_attn = Attention(width, heads)
         self.norm2 = nn.LayerNorm(width, eps=1e-6, elementwise_affine=False)
-        self.mlp = Mlp(width, mlp_ratio * width, width, "tanh")
+        self.mlp = Mlp(width, mlp_ratio * width, width, "gelu-tanh")
 
     def forward(self, x: Tensor, context: Tensor) -> Tensor:
         x = x + self.cross_attn(self.norm1(x), self.norm_context(context), "points")
@@ -120,7 +122,7 @@ class UpdateFormer(nn.Module):
     ) -> None:
         super().__init__()
         shape = (width, heads, mlp_ratio)
-        self.input_transform = nn.Linear(inputs, width)
+        self.input_transform = Linear(inputs, width)
         self.virual_tracks = nn.Parameter(torch.randn(1, virtual_tracks, 1, width))  # spelled as in the checkpoints
         self.time_blocks = nn.ModuleList(SelfBlock(*shape) for _ in range(depth))
         self.space_virtual_blocks = nn.ModuleList(SelfBlock(*shape) for _ in range(depth))
