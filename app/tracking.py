@@ -16,6 +16,7 @@ from app.workers.protocol import Failed, Finished, Progress, Result, Started
 from app.workers.tracking import RunRequest, TrackingWorker
 
 OVERLAP = 16
+VERBS = {"forward": "Track forward", "backward": "Track backward", "retrack": "Re-track"}
 
 
 def describe_tracker(tracker: str) -> tuple[str, str]:
@@ -183,7 +184,8 @@ class Tracking(QObject):
         info = RunInfo(
             tracker=started.tracker,
             device=started.device,
-            settings={"direction": self._plan.text},
+            verb=VERBS[self._plan.text],
+            settings={"direction": self._plan.direction},
             frames=(self._plan.start, self._plan.end),
             visible_above=started.visible_above,
         )

@@ -190,7 +190,7 @@ def _display() -> Check:
 
 def _codecs() -> list[Check]:
     try:
-        import av
+        from av import library_versions
         from av.codec import Codec
     except (ImportError, OSError) as error:
         return [Check("codecs", "fault", f"PyAV cannot be imported: {_line(error)}")]
@@ -205,7 +205,7 @@ def _codecs() -> list[Check]:
         return lost
 
     unread, unwritten = missing(READ_CODECS, "r"), missing(WRITE_CODECS, "w")
-    ffmpeg = ".".join(map(str, av.library_versions["libavcodec"]))
+    ffmpeg = ".".join(map(str, library_versions["libavcodec"]))
     return [
         Check(
             "read video",

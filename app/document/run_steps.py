@@ -81,7 +81,7 @@ class RunSteps(Steps):
         position, top = self._history.position, self._history.top
         if top is None or top.run != run_id:
             again = " (continued)" if self._open_runs[run_id] else ""
-            self._write(position, Step(f"Track with {info.tracker}{again}", run_id), 0, [patch], initiator)
+            self._write(position, Step(f"{info.verb} with {info.tracker}{again}", run_id), 0, [patch], initiator)
             self._open_runs[run_id] = True
             self._tail = patch
         else:
