@@ -23,18 +23,17 @@ class RunInfo:
     Attributes:
         tracker: its name or the checkpoint file.
         device: where it ran: "cpu", "cuda", ….
-        verb: what the history calls it: "Track forward", "Re-track", ….
         settings: whatever else belongs to it; values that JSON can hold.
         frames: (first, end) of the frames asked for, end exclusive; (0, 0) where nobody said.
         visible_above: a point whose visibility times confidence is below counts as occluded, 0..1.
         version: of Trackwright.
         started, ended: ISO 8601 in UTC; the document fills them in.
         outcome: "" while it runs, then "done", "cancelled", "failed", or "interrupted" by the end of the program.
+        verb: what the history calls it: "Track forward", "Re-track", ….
     """
 
     tracker: str
     device: str = "cpu"
-    verb: str = "Track"
     settings: dict[str, Any] = field(default_factory=dict)
     frames: tuple[int, int] = (0, 0)
     visible_above: float = 0.5
@@ -42,6 +41,7 @@ class RunInfo:
     started: str = ""
     ended: str = ""
     outcome: str = ""
+    verb: str = "Track"
 
 
 def prediction_patch(
