@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from app.actions import Action
 from app.document.view_state import ColourBy
 from app.theme import Theme
+from app.tracking import CLASSICAL
 from tracker.labels import State
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ def _file(window: "MainWindow") -> Iterator[Action]:
     yield Action("file.save", tr("Save"), ("Ctrl+S",), files.save, FILE, is_open)
     yield Action("file.save_as", tr("Save as…"), ("Ctrl+Shift+S",), files.save_as, FILE, is_open)
     yield Action("file.export", tr("Export tracks…"), ("Ctrl+E",), window.files.ask_export, FILE, edit.has_tracks)
-    yield Action("tracker.choose", tr("Choose checkpoint…"), (), files.ask_checkpoint, FILE)
     yield Action("file.quit", tr("Quit"), ("Ctrl+Q",), window.close, FILE)
 
 
@@ -167,6 +167,15 @@ def _track(window: "MainWindow") -> Iterator[Action]:
         window.has_range,
     )
     yield Action("run.stop", tr("Stop"), ("Esc",), window.escape, TRACK)
+    yield Action("tracker.choose", tr("Choose checkpoint…"), (), window.files.ask_checkpoint, TRACK)
+    yield Action(
+        "tracker.classical",
+        tr("Use Lucas-Kanade"),
+        (),
+        partial(window.set_tracker, CLASSICAL),
+        TRACK,
+        checked=lambda: tracking.tracker == CLASSICAL,
+    )
 
 
 def _view(window: "MainWindow") -> Iterator[Action]:

@@ -15,13 +15,14 @@ from app.segments import Segment, merge, queries, segments_backward, segments_fo
 from app.workers.protocol import Failed, Finished, Progress, Result, Started
 from app.workers.tracking import RunRequest, TrackingWorker
 
+CLASSICAL = "lucas-kanade"
 OVERLAP = 16
 VERBS = {"forward": "Track forward", "backward": "Track backward", "retrack": "Re-track"}
 
 
 def describe_tracker(tracker: str) -> tuple[str, str]:
     """What the window calls a tracker, and a note about it."""
-    if tracker == "lucas-kanade":
+    if tracker == CLASSICAL:
         return "Lucas-Kanade", "no neural weights installed"
     return Path(tracker).name, str(Path(tracker).parent)
 
@@ -58,7 +59,7 @@ class Tracking(QObject):
         self._plan: Plan | None = None
         self._generations = count(1)
         self._point_ids = count(1)
-        self.tracker = "lucas-kanade"
+        self.tracker = CLASSICAL
         self.device = "auto"
         self._worker = TrackingWorker(self)
         self._worker.started_run.connect(self._started)
