@@ -10,7 +10,7 @@ from tracker.models.cotracker3 import CoTracker3
 
 log = logging.getLogger(__name__)
 
-BYTES_PER_TOKEN = 120_000  # correlation of one point on one frame with what it is made from; measured, rounded up
+BYTES_PER_TOKEN = 120_000  # correlation of one point on one frame with what it is made from, reckoned generously
 CPU_TOKENS = 4096
 FEWEST_TOKENS, MOST_TOKENS = 64, 1 << 19
 
