@@ -77,7 +77,7 @@ class _State:
 
 
 class OnlineSession:
-    """Follows points through frames as they come (SPEC of the online predictor; see `TrackingSession`).
+    """Follows points through frames as they come; see `TrackingSession`.
 
     A window starts 8 frames after the one before and takes over its result for the 8 frames they share. Results equal
     those of the published online predictor where all points are added before the first frame. Points may also be
