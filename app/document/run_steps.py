@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from app.document.changes import Change
 from app.document.edits import Patch, joined
 from app.document.history import Keeper, Step
-from app.document.runs import Limits, RunInfo, prediction_patch
+from app.document.runs import RunInfo, prediction_patch
 from app.document.steps import Steps, change_of
 from app.document.video_ref import VideoRef
 from tracker.files import InputError
@@ -51,31 +51,27 @@ class RunSteps(Steps):
         run_id: int,
         prediction: "Prediction",
         source: Source = Source.MODEL,
-        limits: Limits | None = None,
         initiator: object = None,
     ) -> bool:
         """Write what a tracker found, save onto protected cells. False where the run is over or was undone.
 
-        NaN positions, unknown ids and frames outside of the video are left out. `limits` gives by id the frames
-        (start, end) that may be written.
+        NaN positions, unknown ids and frames outside of the video are left out.
         """
         if run_id not in self._open_runs:
             return False
         gesture = self._gesture
         if gesture is not None and time.monotonic() - gesture.moved_at < GESTURE_IDLE_SECONDS:
-            self._waiting.append(lambda: self._apply_prediction(run_id, prediction, source, limits, initiator))
+            self._waiting.append(lambda: self._apply_prediction(run_id, prediction, source, initiator))
             return True
         self._settle()
-        return self._apply_prediction(run_id, prediction, source, limits, initiator)
+        return self._apply_prediction(run_id, prediction, source, initiator)
 
-    def _apply_prediction(
-        self, run_id: int, prediction: "Prediction", source: Source, limits: Limits | None, initiator: object
-    ) -> bool:
+    def _apply_prediction(self, run_id: int, prediction: "Prediction", source: Source, initiator: object) -> bool:
         if run_id not in self._open_runs:
             return False
         info = self.runs[run_id]
         size = (self.video.width, self.video.height) if self.video else None
-        patch = prediction_patch(self.table, prediction, run_id, source, info.visible_above, size, limits)
+        patch = prediction_patch(self.table, prediction, run_id, source, info.visible_above, size)
         if patch is None:
             return True
         position, top = self._history.position, self._history.top

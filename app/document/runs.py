@@ -1,6 +1,5 @@
 """Runs: what executed, and how what it predicts falls into the cells of the table."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +11,6 @@ from tracker.labels.table import Source, State, TrackTable
 
 if TYPE_CHECKING:
     from tracker.inference.session import Prediction
-
-Limits = Mapping[int, tuple[int, int]]
 
 
 @dataclass(frozen=True)
@@ -51,17 +48,15 @@ def prediction_patch(
     source: Source,
     visible_above: float,
     size: tuple[int, int] | None,
-    limits: Limits | None,
 ) -> Patch | None:
     """What a prediction changes, None where nothing.
 
-    Protected cells, positions that are NaN, frames outside the table or the track's limits, and tracks that are gone
+    Protected cells, positions that are NaN, frames outside the table, and tracks that are gone
     are left as they are. A position outside the frame is out of view; inside it is visible where visibility times
     confidence reaches `visible_above`, else occluded.
 
     Args:
         size: width and height of the frame in pixels, None where unknown.
-        limits: by id the frames (start, end) that may be written, end exclusive; other tracks have none.
     """
     known = [k for k, track_id in enumerate(prediction.ids.tolist()) if track_id in table]
     ids = [int(prediction.ids[k]) for k in known]
@@ -72,10 +67,6 @@ def prediction_patch(
     rows = slice(start - first, end - first)
     xy = prediction.tracks[rows][:, known]
     write = np.isfinite(xy).all(axis=2) & ~table.protected(ids, start, end)
-    for k, track_id in enumerate(ids):
-        if limits is not None and track_id in limits:
-            low, high = (min(max(frame - start, 0), end - start) for frame in limits[track_id])
-            write[:low, k] = write[high:, k] = False
     before = table.read(ids, start, end)
     after = before.copy()
     visibility, confidence = prediction.visibility[rows][:, known], prediction.confidence[rows][:, known]

@@ -190,14 +190,6 @@ def test_predictions_become_states_and_keep_off_what_a_person_vouches_for():
     assert cell(document, track, 3)["source"] == Source.BRIDGE
 
 
-def test_limits_hold_a_prediction_to_a_span(document):
-    first, second = document.add_tracks([[0, 1, 1], [0, 1, 1]])
-    run = document.begin_run(RunInfo("a tracker"))
-    document.apply_prediction(run, still(10, [first, second], (1, 1)), limits={first: (12, 15)})
-    assert (document.table.run_id[0] == run).nonzero()[0].tolist() == [12, 13, 14]
-    assert (document.table.run_id[1] == run).sum() == 16
-
-
 def test_a_whole_run_is_one_step_that_holds_what_it_changed(document):
     ids = document.add_tracks([[0, 1, 1], [0, 2, 2]])
     before = snapshot(document)
