@@ -11,6 +11,7 @@ from app.cli.bench import BenchUi, add_bench
 from app.cli.display import has_display
 from app.cli.doctor import doctor
 from app.cli.door import OPEN, Door
+from app.cli.evaluate import evaluate
 from app.cli.export import export
 from app.cli.models import models_app
 from app.cli.render import render
@@ -46,6 +47,7 @@ def build_app(open_window: OpenWindow, bench_ui: BenchUi) -> typer.Typer:
     app.command()(track)
     app.command()(export)
     app.command()(render)
+    app.command()(evaluate)
     app.add_typer(models_app, name="models")
     app.command()(doctor)
     add_bench(app, bench_ui)
