@@ -28,12 +28,12 @@ class Clips(NamedTuple):
 
     def to(self, device: torch.device | str) -> Self:
         """The same clips on another device."""
-        return self._make(tensor.to(device) for tensor in self)
+        return type(self)(*(tensor.to(device) for tensor in self))
 
     @classmethod
     def stack(cls, clips: Sequence[Self]) -> Self:
         """One batch of all clips of ``clips``, in order; they must agree in T, N, H and W."""
-        return cls._make(torch.cat(tensors) for tensors in zip(*clips, strict=True))
+        return cls(*(torch.cat(tensors) for tensors in zip(*clips, strict=True)))
 
 
 class ClipSource(Protocol):

@@ -1,0 +1,189 @@
+"""Draws layered scenes: textures of planes under homographies and bending, exact for points and pixels alike.
+
+A pixel looks its colour up by world -> plane (the inverse homography) -> texture (bending). A point of a texture goes
+the other way: the bending is a contraction away from the identity, so a fixed-point iteration inverts it.
+"""
+
+from typing import NamedTuple, Self
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from tracker.training.motion import Bend, Poses
+
+TILE = 16  # pixels; objects are drawn only in the tiles that they may touch
+STEPS = 18  # of the inversion of the bending: CONTRACTION ** 18 < 1e-7
+
+
+class Textures(NamedTuple):
+    """What B clips of L layers look like; colours are multiplied by alpha."""
+
+    backgrounds: Tensor  # (B, 3, Sb, Sb) float32 0..1, mirrored beyond -1..1
+    objects: Tensor  # (B, L - 1, 4, S, S) float32 0..1, alpha 0 at the border
+
+
+class View(NamedTuple):
+    """Poses of F frames on the drawing device."""
+
+    forward: Tensor  # (F, L, 3, 3) float32, plane -> world
+    inverse: Tensor  # (F, L, 3, 3) float32, world -> plane
+    bend: Bend  # (F, L, ...) float32
+    gain: Tensor  # (F, L) float32
+    boxes: Tensor  # (F, L, 4) float64 on the CPU: least x, y, greatest x, y of a layer in the world
+
+    @classmethod
+    def of(cls, poses: Poses, reach: Tensor, device: torch.device) -> Self:
+        """``reach`` (F, L): how far beyond -1..1 a plane is to be drawn."""
+        forward = poses.homography
+        inverse = torch.linalg.inv(forward)
+        inverse = inverse / inverse[..., 2:, 2:]
+        moved = (tensor.to(device, torch.float32) for tensor in (forward, inverse, *poses.bend, poses.gain))
+        on_device = tuple(moved)
+        return cls(on_device[0], on_device[1], Bend(*on_device[2:5]), on_device[5], _boxes(forward, 1 + reach))
+
+    def frames(self, chosen: slice | Tensor) -> Self:
+        """The same view of some of the frames."""
+        rest = self.forward[chosen], self.inverse[chosen], Bend(*(b[chosen] for b in self.bend)), self.gain[chosen]
+        boxes = self.boxes[chosen if isinstance(chosen, slice) else chosen.cpu()]
+        return self._make((*rest, boxes))
+
+
+def _boxes(forward: Tensor, side: Tensor) -> Tensor:
+    corner = torch.tensor([[-1.0, -1], [1, -1], [1, 1], [-1, 1]], dtype=forward.dtype)
+    corners = F.pad(side[..., None, None] * corner, (0, 1), value=1.0)
+    seen = corners @ forward.mT
+    behind = (seen[..., 2] < 0.05).any(-1)
+    seen = seen[..., :2] / seen[..., 2:].clamp(min=0.05)
+    boxes = torch.cat([seen.amin(-2), seen.amax(-2)], -1)
+    return torch.where(behind[..., None], torch.tensor([-9.0, -9, 9, 9], dtype=boxes.dtype), boxes)
+
+
+def project(homography: Tensor, points: Tensor) -> Tensor:
+    """(..., 3, 3), (..., P, 2) -> (..., P, 2)."""
+    h = homography[..., None, :, :]
+    x, y = points[..., 0], points[..., 1]
+    weight = h[..., 2, 0] * x + h[..., 2, 1] * y + h[..., 2, 2]
+    u = (h[..., 0, 0] * x + h[..., 0, 1] * y + h[..., 0, 2]) / weight
+    v = (h[..., 1, 0] * x + h[..., 1, 1] * y + h[..., 1, 2]) / weight
+    return torch.stack([u, v], -1)
+
+
+def displacement(bend: Bend, points: Tensor) -> Tensor:
+    """How far the bending moves plane points (..., P, 2); the bend is (..., K, 2)."""
+    total = torch.zeros_like(points)
+    for k in range(bend.phase.shape[-1]):
+        frequency, amplitude = bend.frequency[..., k, :], bend.amplitude[..., k, :]
+        wave = points[..., 0] * frequency[..., :1] + points[..., 1] * frequency[..., 1:] + bend.phase[..., k, None]
+        total = total + wave.sin()[..., None] * amplitude[..., None, :]
+    return total
+
+
+def to_texture(inverse: Tensor, bend: Bend, world: Tensor) -> Tensor:
+    """World points (..., P, 2) -> texture points."""
+    plane = project(inverse, world)
+    return plane + displacement(bend, plane)
+
+
+def to_world(forward: Tensor, bend: Bend, texture: Tensor) -> Tensor:
+    """Texture points (..., P, 2) -> world points: the inverse of ``to_texture``."""
+    plane = texture
+    for _ in range(STEPS):
+        plane = texture - displacement(bend, plane)
+    return project(forward, plane)
+
+
+class Frame(NamedTuple):
+    """The size of a frame, and how the world lies in it."""
+
+    height: int
+    width: int
+
+    @property
+    def unit(self) -> float:
+        return max(self.height, self.width) / 2
+
+    def to_world(self, pixels: Tensor) -> Tensor:
+        return (pixels - self._centre(pixels)) / self.unit
+
+    def to_pixels(self, world: Tensor) -> Tensor:
+        return world * self.unit + self._centre(world)
+
+    def _centre(self, like: Tensor) -> Tensor:
+        return torch.tensor([(self.width - 1) / 2, (self.height - 1) / 2], dtype=like.dtype, device=like.device)
+
+    @property
+    def tiles(self) -> tuple[int, int]:
+        """Rows and columns of tiles that cover the frame."""
+        return -(-self.height // TILE), -(-self.width // TILE)
+
+
+def draw(textures: Textures, view: View, clip: Tensor, frame: Frame) -> Tensor:
+    """The frames of a view, of clips ``clip`` (F,): (F, 3, H, W) float32 0..1."""
+    count, (rows, columns) = len(clip), frame.tiles
+    canvas = _draw_background(textures.backgrounds, view, clip, frame)
+    canvas = canvas.unflatten(2, (rows, TILE)).unflatten(4, (columns, TILE))
+    canvas = canvas.permute(0, 2, 4, 1, 3, 5).reshape(count * rows * columns, 3, TILE, TILE)
+    for layer, touched in enumerate(_touched_tiles(view.boxes, frame), start=1):
+        if len(touched):
+            _draw_object(canvas, textures.objects[:, layer - 1], view, layer, clip, touched.to(clip.device), frame)
+    canvas = canvas.view(count, rows, columns, 3, TILE, TILE).permute(0, 3, 1, 4, 2, 5)
+    return canvas.reshape(count, 3, rows * TILE, columns * TILE)[..., : frame.height, : frame.width]
+
+
+def _draw_background(backgrounds: Tensor, view: View, clip: Tensor, frame: Frame) -> Tensor:
+    rows, columns = frame.tiles
+    y, x = torch.meshgrid(
+        torch.arange(rows * TILE, device=clip.device, dtype=torch.float32),
+        torch.arange(columns * TILE, device=clip.device, dtype=torch.float32),
+        indexing="ij",
+    )
+    world = frame.to_world(torch.stack([x, y], -1).flatten(0, 1))
+    bend = Bend(*(tensor[:, 0] for tensor in view.bend))
+    grid = to_texture(view.inverse[:, 0], bend, world).unflatten(1, (rows * TILE, columns * TILE))
+    colour = F.grid_sample(backgrounds[clip], grid, padding_mode="reflection", align_corners=False)
+    return colour * view.gain[:, 0, None, None, None]
+
+
+def _touched_tiles(boxes: Tensor, frame: Frame) -> list[Tensor]:
+    """For every object the tiles it may touch, (n, 3): frame, row, column."""
+    low = (frame.to_pixels(boxes[:, 1:, :2]) - 1) / TILE
+    high = (frame.to_pixels(boxes[:, 1:, 2:]) + 1) / TILE
+    rows, columns = (torch.arange(n, dtype=boxes.dtype) for n in frame.tiles)
+    in_row = (low[..., 1:] < rows + 1) & (high[..., 1:] >= rows)
+    in_column = (low[..., :1] < columns + 1) & (high[..., :1] >= columns)
+    touched = (in_row[..., :, None] & in_column[..., None, :]).movedim(1, 0)
+    return [layer.nonzero() for layer in touched]
+
+
+def _draw_object(
+    canvas: Tensor, textures: Tensor, view: View, layer: int, clip: Tensor, touched: Tensor, frame: Frame
+) -> None:
+    index, row, column = touched.unbind(1)
+    line = torch.arange(TILE, device=clip.device)
+    y = (row[:, None, None] * TILE + line[:, None]).expand(-1, TILE, TILE)
+    x = (column[:, None, None] * TILE + line).expand(-1, TILE, TILE)
+    world = frame.to_world(torch.stack([x, y], -1).flatten(1, 2).float())
+    bend = Bend(*(tensor[index, layer] for tensor in view.bend))
+    point = to_texture(view.inverse[index, layer], bend, world)
+    colour = sample_layer(textures, clip[index], point)
+    gain = view.gain[index, layer, None, None]
+    rows, columns = frame.tiles
+    place = (index * rows + row) * columns + column
+    below = canvas[place]
+    alpha = colour[:, 3].view(-1, 1, TILE, TILE)
+    canvas[place] = below * (1 - alpha) + (colour[:, :3] * gain).view(-1, 3, TILE, TILE)
+
+
+def sample_layer(textures: Tensor, clip: Tensor, points: Tensor) -> Tensor:
+    """One layer of B clips (B, 4, S, S) at texture points (n, P, 2) of clips ``clip`` (n,): (n, 4, P).
+
+    The clips' textures lie under one another in one picture, so that any mixture of clips is one look-up.
+    """
+    count, channels, size = textures.shape[:3]
+    column = textures.transpose(0, 1).reshape(1, channels, count * size, size)
+    inside = points.clamp(-1, 1)
+    v = (inside[..., 1] + 1 + 2 * clip[:, None]) / count - 1
+    grid = torch.stack([inside[..., 0], v], -1)[None]
+    sampled = F.grid_sample(column, grid, padding_mode="border", align_corners=False)[0]
+    return sampled.transpose(0, 1)
