@@ -20,6 +20,8 @@ from tracker.models.cotracker3 import CoTracker3, CoTracker3Config
 
 EXPECTED = "expected CoTracker3 weights (.pth or .safetensors)"
 LONGEST_ONLINE_WINDOW = 32  # a checkpoint that does not say what it is and has a longer time embedding is offline
+INDEX = "weights.safetensors.index.json"  # of weights in pieces, beside them
+SHARD_HEADER_BYTES = 64 << 10  # room that is left in each piece for names, shapes and facts
 OFFICIAL_HEAD_WIDTH = 48  # channels per attention head, where a checkpoint does not say how many heads it has
 
 
@@ -47,13 +49,14 @@ class CheckpointInfo:
 def load_checkpoint(path: str | os.PathLike[str]) -> tuple[CoTracker3, CheckpointInfo]:
     """The model in a file, in eval mode on the CPU, and what is known about it.
 
-    Reads plain state dicts, those wrapped as {"model": ...} and those with keys that begin with "module.".
+    Reads plain state dicts, those wrapped as {"model": ...} and those with keys that begin with "module."; weights in
+    pieces by their index file; and a folder that holds weights, such as that of a training.
 
     Raises:
         InputError: the file cannot be read or holds something else; the sentence says what it is and what was expected.
     """
-    path = Path(path)
-    state, metadata = _read_safetensors(path) if _looks_like_safetensors(path) else _read_pickle(path)
+    path = _weights_in(Path(path))
+    state, metadata = _read(path)
     state = _official_keys(path, state)
     config = _config(path, state, metadata)
     with torch.device("meta"):
@@ -72,22 +75,98 @@ def load_checkpoint(path: str | os.PathLike[str]) -> tuple[CoTracker3, Checkpoin
     return model.eval(), info
 
 
-def save_checkpoint(path: str | os.PathLike[str], model: CoTracker3, metadata: Mapping[str, str] | None = None) -> None:
+def save_checkpoint(
+    path: str | os.PathLike[str],
+    model: CoTracker3,
+    metadata: Mapping[str, str] | None = None,
+    *,
+    dtype: torch.dtype | None = None,
+    shard_mib: int | None = None,
+) -> None:
     """Write weights and configuration as safetensors; a failure leaves an older file as it was.
 
     Args:
+        path: the file, or where `shard_mib` is given the folder.
         metadata: further facts, such as "licence" and "source".
+        dtype: of the learned numbers in the file; as they are where None.
+        shard_mib: the largest size of a file in MiB; makes a folder of files with an index. One tensor is never cut.
 
     Raises:
         InputError: the file cannot be written.
     """
+    learned = {name for name, _ in model.named_parameters()}
     state = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
+    if dtype is not None:
+        state = {key: value.to(dtype) if key in learned else value for key, value in state.items()}
     facts = {**(metadata or {}), "model": "cotracker3", "config": json.dumps(asdict(model.config))}
     with atomic_output(path) as part:
         try:
-            save_file(state, part, metadata=facts)
+            if shard_mib is None:
+                save_file(state, part, metadata=facts)
+            else:
+                _save_shards(part, state, facts, shard_mib * 2**20)
         except SafetensorError as error:
             raise InputError(f"{path}: {error}") from error
+
+
+def _save_shards(folder: Path, state: Mapping[str, Tensor], facts: dict[str, str], largest: int) -> None:
+    """Files of at most `largest` bytes, named and indexed as is usual for sharded safetensors."""
+    largest -= SHARD_HEADER_BYTES
+    shards: list[dict[str, Tensor]] = [{}]
+    room = largest
+    for key, value in state.items():
+        if value.nbytes > room and shards[-1]:
+            shards.append({})
+            room = largest
+        shards[-1][key] = value
+        room -= value.nbytes
+    folder.mkdir()
+    places: dict[str, str] = {}
+    for number, shard in enumerate(shards, start=1):
+        name = f"weights-{number:05}-of-{len(shards):05}.safetensors"
+        save_file(shard, folder / name, metadata=facts)
+        places |= dict.fromkeys(shard, name)
+    index = {"metadata": facts, "weight_map": places}
+    (folder / INDEX).write_text(json.dumps(index, indent=1), encoding="utf-8")
+
+
+def _weights_in(path: Path) -> Path:
+    """The file of weights that a folder stands for; a file stands for itself."""
+    if not path.is_dir():
+        return path
+    for name in (INDEX, "weights.safetensors", f"weights/{INDEX}"):
+        if (path / name).is_file():
+            return path / name
+    raise InputError(f"{path}: this is a folder with no weights in it ({INDEX} or weights.safetensors)")
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    if path.name.endswith(".index.json"):
+        return _read_shards(path)
+    return _read_safetensors(path) if _looks_like_safetensors(path) else _read_pickle(path)
+
+
+def _read_shards(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Raises InputError where the index is none, or a file it names is missing, damaged or outside its folder."""
+    try:
+        index = json.loads(path.read_text(encoding="utf-8"))
+        places = index["weight_map"]
+        names = sorted(set(places.values()))
+        metadata = {str(key): str(value) for key, value in index.get("metadata", {}).items()}
+    except OSError as error:
+        raise describe_os_error(path, error) from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: no index of weights in pieces, or a damaged one; {EXPECTED}") from error
+    if outside := [name for name in names if Path(name).name != name]:
+        raise InputError(f"{path}: names a file in another folder, {outside[0]}; {EXPECTED}")
+    state: dict[str, Tensor] = {}
+    for name in names:
+        shard = path.parent / name
+        _looks_like_safetensors(shard)  # says what is wrong with a file that is absent or empty
+        state |= _read_safetensors(shard)[0]
+    if missing := sorted(set(places) - set(state)):
+        raise InputError(f"{path}: {missing[0]} is not in {places[missing[0]]}; {EXPECTED}")
+    return state, metadata
 
 
 def _looks_like_safetensors(path: Path) -> bool:

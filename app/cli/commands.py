@@ -16,6 +16,7 @@ from app.cli.export import export
 from app.cli.models import models_app
 from app.cli.render import render
 from app.cli.track import track
+from app.cli.train import train
 from tracker.files import InputError
 
 USAGE = "[VIDEO | PROJECT | FOLDER-OF-FRAMES] | COMMAND …"
@@ -45,6 +46,7 @@ def build_app(open_window: OpenWindow, bench_ui: BenchUi) -> typer.Typer:
     app.callback()(_root)
     app.command(OPEN, hidden=True)(_open_command(open_window))
     app.command()(track)
+    app.command()(train)
     app.command()(export)
     app.command()(render)
     app.command()(evaluate)

@@ -1,0 +1,376 @@
+"""The training loop: CoTracker3's first stage, on one process or several."""
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import torch
+from torch import nn
+
+from tracker.files import InputError
+from tracker.models.cotracker3 import CoTracker3, CoTracker3Config
+from tracker.models.output import WindowIterations
+from tracker.training.activations import recompute_activations
+from tracker.training.config import TrainingConfig
+from tracker.training.distributed import Group
+from tracker.training.ema import AverageWeights
+from tracker.training.journal import Journal
+from tracker.training.losses import Losses, stage_one_loss
+from tracker.training.queries import sample_queries, without_faults
+from tracker.training.samples import Clips, ClipSource
+from tracker.training.schedule import Cycle, OneCycle
+from tracker.training.state import Output, Start, model_as_json
+
+BAD_STEPS_ALLOWED = 3  # one after the other, under bfloat16; float32 has no excuse
+
+
+class Diverged(InputError):
+    """The loss or its gradient is no number any more."""
+
+
+class Progress(NamedTuple):
+    """How a run is doing; the figures are means since the last report."""
+
+    step: int
+    share: float  # done of the cycle
+    seconds: float  # of this run
+    clips: int
+    rate: float
+    losses: dict[str, float]  # by the names of `Losses`
+    gradient: float  # norm before clipping
+    data_share: float  # of the time, spent on getting clips
+
+
+class Summary(NamedTuple):
+    """How a run ended."""
+
+    reason: Literal["finished", "time", "steps", "stopped"]
+    step: int
+    clips: int
+    seconds: float  # of training, with those before it was resumed
+    losses: dict[str, float]
+    skipped: int  # steps whose gradient was no number
+    data_share: float
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Where a run ends, besides at the end of its cycle.
+
+    Attributes:
+        step: the last step, counted from the very beginning.
+        seconds: of this run. The learning rate reaches its end with them.
+    """
+
+    step: int | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What others do while it trains.
+
+    Attributes:
+        report: told how it goes, every `log_every` steps.
+        validate: given the network as it would be used, gives figures by name.
+        should_stop: asked after every step.
+    """
+
+    report: Callable[[Progress], None] = lambda progress: None
+    validate: Callable[[CoTracker3], Mapping[str, float]] | None = None
+    should_stop: Callable[[], bool] = lambda: False
+
+
+def predict(model: nn.Module, clips: Clips, queries: torch.Tensor, iterations: int) -> list[WindowIterations]:
+    """All refinement iterations of all windows, the network running as it will run."""
+    windows: list[WindowIterations] | None = model(clips.video, queries, iterations, all_iterations=True).windows
+    assert windows is not None
+    return windows
+
+
+def new_network(config: CoTracker3Config, seed: int) -> CoTracker3:
+    """Untrained, the same for the same seed on every machine."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return CoTracker3(config)
+
+
+class Trainer:
+    """One run of training.
+
+    Args:
+        config: of the network, the optimiser and the run.
+        source: where clips come from; each process has its own.
+        output: where the results go; None for nowhere.
+        facts: written into the weights file.
+        start: what to go on from; a new network where None.
+        limits: where the run ends.
+        group: the processes that train together.
+        hooks: what others do while it trains.
+    """
+
+    def __init__(
+        self,
+        config: TrainingConfig,
+        source: ClipSource,
+        output: Output | None = None,
+        *,
+        facts: Mapping[str, str] | None = None,
+        start: Start | None = None,
+        limits: Limits | None = None,
+        group: Group | None = None,
+        hooks: Hooks | None = None,
+    ) -> None:
+        self.config, self.source, self.output = config, source, output
+        self.group, self.hooks, self.limits = group or Group(), hooks or Hooks(), limits or Limits()
+        self.facts = dict(facts or {})
+        self.device = self.group.device
+        self.network = new_network(config.model, config.train.seed).to(self.device)
+        if start is not None:
+            self.network.load_state_dict(start.weights, strict=False)
+        if config.train.gradient_checkpointing:
+            recompute_activations(self.network)
+        self.model = self.group.wrap(self.network)
+        options = config.optimiser
+        self.optimiser = torch.optim.AdamW(
+            self.network.parameters(),
+            lr=options.learning_rate,
+            weight_decay=options.weight_decay,
+            eps=options.epsilon,
+        )
+        self.rates = OneCycle(options.learning_rate, options.steps, options.warm_up)
+        self.average = AverageWeights(self.network, config.train.ema_decay) if config.train.ema_decay else None
+        self.cycle = Cycle(options.steps, seconds=self.limits.seconds)
+        self.queries = torch.Generator().manual_seed(config.train.seed * 1009 + self.group.rank)
+        self.step_number = self.clips = self.skipped = self.bad_in_a_row = 0
+        self.seconds_before = 0.0
+        self.note = ""
+        if start is not None and start.state is not None:
+            self._restore(start.state)
+        self.sums = _Sums()
+        self.totals = _Sums()
+        self.last_losses: dict[str, float] = {}
+
+    def run(self) -> Summary:
+        """Train until the cycle, the time or the steps are over, or somebody stops it; save what there is.
+
+        Raises:
+            Diverged: the loss is no number any more; the last checkpoint stays.
+            InputError: a checkpoint cannot be written; the one before stays.
+        """
+        leads = self.group.leads and self.output is not None
+        assert not leads or self.output is not None
+        journal = Journal(self.output.folder / "tensorboard" if leads and self.output else None)
+        self.note = " ".join(filter(None, (self.note, journal.note)))
+        try:
+            return self._run(journal)
+        finally:
+            journal.close()
+
+    def _run(self, journal: Journal) -> Summary:
+        began = saved = time.monotonic()
+        longest = 0.0
+        while True:
+            now = time.monotonic()
+            share = self.cycle.share(self.step_number, now - began)
+            over = self.limits.seconds is not None and now - began + longest > self.limits.seconds
+            due = now - saved > 60 * self.config.train.checkpoint_every_minutes
+            # What the clock says is for the first process to say.
+            clock = (share, over, due) if self.group.leads else (0.0, False, False)
+            share, over_, due_, stopped = self.group.largest([*clock, self.hooks.should_stop()])
+            reason = self._ending(share, bool(over_), bool(stopped))
+            if reason is not None:
+                self._report(journal, share, began)
+                self._save(1.0 if reason == "time" else share, now - began)
+                return self._summary(reason, now - began)
+            if due_:
+                self._save(share, now - began)
+                saved = now
+            self._step(share)
+            longest = max(0.9 * longest, time.monotonic() - now)
+            if self.step_number % self.config.train.log_every == 0:
+                self._report(journal, share, began)
+            every = self.config.train.validate_every
+            if every and self.step_number % every == 0:
+                self._validate(journal)
+
+    def _ending(
+        self, share: float, time_is_over: bool, stopped: bool
+    ) -> Literal["finished", "time", "steps", "stopped"] | None:
+        if share >= 1:
+            return "finished" if self.limits.seconds is None else "time"
+        if time_is_over:
+            return "time"
+        if self.limits.step is not None and self.step_number >= self.limits.step:
+            return "steps"
+        return "stopped" if stopped else None
+
+    def _step(self, share: float) -> None:
+        """One step of the optimiser.
+
+        Raises:
+            Diverged: the loss or the gradient is no number (several times in a row, under bfloat16).
+        """
+        rate = self.rates.rate(share)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        began = time.perf_counter()
+        self.optimiser.zero_grad(set_to_none=True)
+        parts, data_seconds = self._gradients()
+        norm = float(nn.utils.clip_grad_norm_(self.network.parameters(), self.config.optimiser.clip))
+        values = [float(part) for part in parts]
+        bad = not all(map(math.isfinite, (norm, *values)))
+        [bad_anywhere] = self.group.largest([bad])
+        if bad_anywhere:
+            self._skip("loss" if not math.isfinite(values[0]) else "gradient")
+        else:
+            self.bad_in_a_row = 0
+            self.optimiser.step()
+            if self.average is not None:
+                self.average.update(self.network)
+        self.step_number += 1
+        if not bad_anywhere:
+            for sums in (self.sums, self.totals):
+                sums.add(values, norm, data_seconds, time.perf_counter() - began)
+
+    def _gradients(self) -> tuple[torch.Tensor, float]:
+        """Add up gradients over the batches of a step; the mean losses, and the seconds spent on getting clips."""
+        options = self.config.optimiser
+        parts, data_seconds = [], 0.0
+        for batch in range(options.accumulate):
+            began = time.perf_counter()
+            clips = self.source.sample(options.batch).to(self.device)
+            self.clips += clips.batch_size * self.group.size
+            if self.device.type == "cuda":
+                torch.cuda.synchronize(self.device)
+            data_seconds += time.perf_counter() - began
+            last = batch == options.accumulate - 1
+            with nullcontext() if last else self.group.without_sync(self.model):
+                losses = self._losses(clips)
+                (losses.total / options.accumulate).backward()
+            parts.append(torch.stack(losses).detach())
+        return torch.stack(parts).mean(0), data_seconds
+
+    def _losses(self, clips: Clips) -> Losses:
+        kind = self.config.model.kind
+        queries = sample_queries(clips, kind, self.queries)
+        clips, queries = without_faults(clips, queries)
+        reduced = self.config.train.precision == "bfloat16"
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=reduced):
+            windows = predict(self.model, clips, queries, self.config.train.iterations)
+        return stage_one_loss(windows, clips, queries, kind)
+
+    def _skip(self, what: str) -> None:
+        self.skipped += 1
+        self.bad_in_a_row += 1
+        allowed = BAD_STEPS_ALLOWED if self.config.train.precision == "bfloat16" else 0
+        if self.bad_in_a_row > allowed:
+            where = self.output.folder if self.output else "training"
+            raise Diverged(
+                f"{where}: the {what} is no number at step {self.step_number + 1}; the last checkpoint is kept as it "
+                "was, go on from it with a lower learning rate or in float32"
+            )
+
+    def _report(self, journal: Journal, share: float, began: float) -> None:
+        if not self.sums.steps:
+            return
+        losses = dict(zip(Losses._fields, self.sums.losses(), strict=True))
+        progress = Progress(
+            self.step_number,
+            share,
+            time.monotonic() - began,
+            self.clips,
+            self.optimiser.param_groups[0]["lr"],
+            losses,
+            self.sums.gradient / self.sums.steps,
+            self.sums.data_share(),
+        )
+        self.last_losses = losses
+        curves = {f"loss/{name}": value for name, value in losses.items()}
+        seconds = self.sums.seconds / self.sums.steps
+        others = {"rate": progress.rate, "gradient": progress.gradient, "data_share": progress.data_share}
+        journal.write(self.step_number, {**curves, **others, "seconds_per_step": seconds, "skipped": self.skipped})
+        self.sums = _Sums()
+        if self.group.leads:
+            self.hooks.report(progress)
+
+    def _validate(self, journal: Journal) -> None:
+        if self.group.leads and self.hooks.validate is not None:
+            figures = self.hooks.validate(self.usable_network())
+            journal.write(self.step_number, {f"validation/{name}": value for name, value in figures.items()})
+
+    def usable_network(self) -> CoTracker3:
+        """A copy of the network as it would be used: with averaged weights where they are kept."""
+        copy = CoTracker3(self.config.model).to(self.device)
+        copy.load_state_dict(self.network.state_dict())
+        if self.average is not None:
+            copy.load_state_dict(self.average.state(), strict=False)
+        return copy.eval()
+
+    def _summary(self, reason: Literal["finished", "time", "steps", "stopped"], elapsed: float) -> Summary:
+        seconds = self.seconds_before + elapsed
+        share = self.totals.data_share()
+        return Summary(reason, self.step_number, self.clips, seconds, self.last_losses, self.skipped, share)
+
+    def _save(self, share: float, elapsed: float) -> None:
+        if self.output is None:
+            return
+        state = self._state(share, elapsed) if self.output.with_state else None
+        if self.group.leads:
+            counts = {"steps": self.step_number, "clips": self.clips, "seconds": round(self.seconds_before + elapsed)}
+            facts = {**self.facts, **{name: str(count) for name, count in counts.items()}}
+            self.output.save(self.usable_network(), facts, state)
+
+    def _state(self, share: float, elapsed: float) -> dict[str, Any]:
+        average = self.average
+        return {
+            "model": model_as_json(self.config.model),
+            "weights": {name: weights.detach() for name, weights in self.network.named_parameters()},
+            "average": average.state() if average else None,
+            "average_updates": average.updates if average else 0,
+            "optimiser": self.optimiser.state_dict(),
+            "step": self.step_number,
+            "first_step": self.cycle.first_step,
+            "share": share,
+            "clips": self.clips,
+            "skipped": self.skipped,
+            "seconds": self.seconds_before + elapsed,
+            "chance": self.group.gather(self.queries.get_state()),
+            "data": self.group.gather(self.source.state()),
+        }
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.step_number, self.clips, self.skipped = state["step"], state["clips"], state["skipped"]
+        self.seconds_before = state["seconds"]
+        if self.average is not None and state["average"] is not None:
+            self.average.restore(state["average"], state["average_updates"])
+        if self.group.rank < len(state["data"]):
+            self.queries.set_state(state["chance"][self.group.rank])
+            self.source.restore(state["data"][self.group.rank])
+        self.cycle.go_on(self.step_number, state["first_step"], state["share"])
+
+
+class _Sums:
+    """What has been added up since the last report."""
+
+    def __init__(self) -> None:
+        self.values = [0.0] * len(Losses._fields)
+        self.gradient = self.data_seconds = self.seconds = 0.0
+        self.steps = 0
+
+    def add(self, values: list[float], gradient: float, data_seconds: float, seconds: float) -> None:
+        self.values = [a + b for a, b in zip(self.values, values, strict=True)]
+        self.gradient += gradient
+        self.data_seconds += data_seconds
+        self.seconds += seconds
+        self.steps += 1
+
+    def losses(self) -> list[float]:
+        return [value / self.steps for value in self.values]
+
+    def data_share(self) -> float:
+        return self.data_seconds / self.seconds if self.seconds else 0.0

@@ -1,0 +1,93 @@
+"""Reading a table of a TOML file into a frozen dataclass, strictly: every key known, every value of its type."""
+
+import types
+from collections.abc import Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from tracker.files import InputError
+
+T = TypeVar("T")
+
+
+def read_table(cls: type[T], table: Mapping[str, Any], path: Path, section: str) -> T:
+    """An instance of the dataclass `cls` with the values of a table; what the table does not name keeps its default.
+
+    Raises:
+        InputError: an unknown key, a missing one, a value of another type, or one that `cls` refuses with a ValueError.
+    """
+    hints = get_type_hints(cls)
+    known = [field.name for field in fields(cls) if field.init]  # type: ignore[arg-type]
+    check_keys(table, known, path, section)
+    needed = [f.name for f in fields(cls) if f.default is MISSING and f.default_factory is MISSING]  # type: ignore[arg-type]
+    if missing := [name for name in needed if name not in table]:
+        raise InputError(f"{path}: [{section}] needs {missing[0]}")
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        try:
+            if is_dataclass(hints[key]) and isinstance(value, dict):
+                values[key] = read_table(hints[key], value, path, f"{section}.{key}")
+            else:
+                values[key] = _converted(value, hints[key])
+        except TypeError:
+            raise InputError(f"{path}: [{section}] {key} = {value!r} must be {_in_words(hints[key])}") from None
+    try:
+        return cls(**values)
+    except ValueError as error:
+        raise InputError(f"{path}: [{section}] {error}") from error
+
+
+def check_keys(table: Mapping[str, Any], known: list[str], path: Path, section: str) -> None:
+    """Raise InputError where a table has a key that is not known."""
+    for key in table:
+        if key not in known:
+            raise InputError(f'{path}: [{section}] has an unknown key "{key}"; known are {", ".join(known)}')
+
+
+def _converted(value: Any, hint: Any) -> Any:
+    """The value as its type has it; TypeError where it is none."""
+    origin, choices = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        if value not in choices:
+            raise TypeError
+        return value
+    if origin in (Union, types.UnionType):
+        return _first_that_fits(value, choices)
+    if origin is tuple:
+        if not isinstance(value, list | tuple):
+            raise TypeError
+        kinds = [choices[0]] * len(value) if choices[-1] is Ellipsis else list(choices)
+        if len(kinds) != len(value):
+            raise TypeError
+        return tuple(_converted(one, kind) for one, kind in zip(value, kinds, strict=True))
+    if hint is float and type(value) is int:
+        return float(value)
+    if type(value) is not hint:  # not isinstance: true is no number
+        raise TypeError
+    return value
+
+
+def _first_that_fits(value: Any, choices: tuple[Any, ...]) -> Any:
+    for choice in choices:
+        try:
+            return _converted(value, choice)
+        except TypeError:
+            continue
+    raise TypeError
+
+
+def _in_words(hint: Any) -> str:
+    origin, choices = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        return " or ".join(repr(choice) for choice in choices)
+    if origin in (Union, types.UnionType):
+        return " or ".join(_in_words(choice) for choice in choices if choice is not types.NoneType)
+    if origin is tuple:
+        if choices[-1] is Ellipsis:
+            return f"a list, each {_in_words(choices[0])}"
+        return f"a list of {len(choices)}, each {_in_words(choices[0])}"
+    if is_dataclass(hint):
+        return "a table"
+    names = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+    return names.get(hint, str(hint))
