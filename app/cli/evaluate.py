@@ -11,13 +11,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from app.cli.places import check_output
-from tracker.files import InputError, atomic_output
+from tracker.files import atomic_output
 
 if TYPE_CHECKING:
-    from tracker.evaluation import EvaluationDataset, EvaluationReport
+    from tracker.evaluation import EvaluationReport
     from tracker.inference.session import Tracker
-
-KINDS = "tapvid:PATH, npz:FOLDER or dynamic-replica:PATH"
 
 
 class QueryMode(StrEnum):
@@ -40,7 +38,7 @@ def evaluate(
         list[str],
         typer.Option(help="A tracker by name (models lists them), a file, or does-not-move; may be given repeatedly."),
     ],
-    dataset: Annotated[str, typer.Option(help=f"{KINDS}.")],
+    dataset: Annotated[str, typer.Option(help="tapvid:PATH, npz:FOLDER or dynamic-replica:FOLDER.")],
     query_mode: Annotated[QueryMode, typer.Option(help="From the first visible frame, or every 5 frames.")] = (
         QueryMode.first
     ),
@@ -54,10 +52,10 @@ def evaluate(
     """Score trackers against ground truth, on frames brought to 256x256 (the metrics of TAP-Vid), in percent."""
     if out is not None:
         check_output(out)
-    data = _open(dataset)
 
-    from tracker.evaluation import evaluate_tracker
+    from tracker.evaluation import evaluate_tracker, open_dataset
 
+    data = open_dataset(dataset)
     trackers = {name: _load(name, device.value) for name in model}
     report: EvaluationReport | None = None
     for name, tracker in trackers.items():
@@ -80,18 +78,6 @@ def evaluate(
         with atomic_output(out) as part:
             part.write_text(report.to_json() + "\n", encoding="utf-8")
     typer.echo(report.to_json() if as_json else report.format_table())
-
-
-def _open(dataset: str) -> "EvaluationDataset":
-    kind, _, place = dataset.partition(":")
-    if not place:
-        raise InputError(f"{dataset}: say what it is, as {KINDS}")
-
-    from tracker.evaluation import NpzFolder
-
-    if kind == "npz":
-        return NpzFolder(Path(place))
-    raise InputError(f"{dataset}: {kind} is no kind of data set, give {KINDS}")
 
 
 def _load(name: str, device: str) -> "Tracker":

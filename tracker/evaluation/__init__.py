@@ -5,9 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tracker.evaluation.baselines import DoesNotMove
+    from tracker.evaluation.datasets import open_dataset
+    from tracker.evaluation.dense_metrics import dense_track_metrics, redetection_metrics
     from tracker.evaluation.evaluate import EvaluationReport, evaluate_tracker
     from tracker.evaluation.labelled import EvaluationDataset, LabelledVideo
     from tracker.evaluation.metrics import tapvid_metrics
+    from tracker.evaluation.metrics3d import tapvid3d_metrics
     from tracker.evaluation.npz_folder import NpzFolder
     from tracker.evaluation.queries import sample_queries
 
@@ -17,8 +20,12 @@ _HOMES = {
     "EvaluationReport": "evaluate",
     "LabelledVideo": "labelled",
     "NpzFolder": "npz_folder",
+    "dense_track_metrics": "dense_metrics",
     "evaluate_tracker": "evaluate",
+    "open_dataset": "datasets",
+    "redetection_metrics": "dense_metrics",
     "sample_queries": "queries",
+    "tapvid3d_metrics": "metrics3d",
     "tapvid_metrics": "metrics",
 }
 
@@ -28,8 +35,12 @@ __all__ = [
     "EvaluationReport",
     "LabelledVideo",
     "NpzFolder",
+    "dense_track_metrics",
     "evaluate_tracker",
+    "open_dataset",
+    "redetection_metrics",
     "sample_queries",
+    "tapvid3d_metrics",
     "tapvid_metrics",
 ]
 

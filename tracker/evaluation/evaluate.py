@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from tracker.evaluation.dense_metrics import dense_track_metrics, redetection_metrics
 from tracker.evaluation.labelled import EvaluationDataset, LabelledVideo
 from tracker.evaluation.metrics import METRIC_SIDE, THRESHOLDS, QueryMode, tapvid_metrics
 from tracker.evaluation.predictors import Clip, PredictedTracks, passes, predict
@@ -24,11 +25,12 @@ COLUMNS = {
     **{f"δ{k}": f"pts_within_{k}" for k in THRESHOLDS},
     "lost": "lost",
 }
+DENSE_COLUMNS = {"vis": "accuracy_vis", "occ": "accuracy_occ", "all": "accuracy", "alive": "survival", "AJ_RD": "AJ_RD"}
 
 
 @dataclass(frozen=True)
 class VideoScore:
-    """One tracker on one video; `metrics` in percent, NaN where nothing counts."""
+    """One tracker on one video; `metrics` are fractions of 1, NaN where nothing counts."""
 
     model: str
     video: str
@@ -65,12 +67,14 @@ class EvaluationReport:
         return json.dumps({**vars(self), "rows": rows, "means": means}, ensure_ascii=False)
 
     def format_table(self) -> str:
-        """One line for each video and model, then the means."""
-        lines = [("model", "video", "queries", *COLUMNS)]
-        lines += [(row.model, row.video, str(row.queries), *_cells(row.metrics)) for row in self.rows]
+        """In percent: one line for each video and model, then the means."""
+        dense = all(name in row.metrics for row in self.rows for name in DENSE_COLUMNS.values())
+        columns = COLUMNS | (DENSE_COLUMNS if dense else {})
+        lines = [("model", "video", "queries", *columns)]
+        lines += [(row.model, row.video, str(row.queries), *_cells(row.metrics, columns)) for row in self.rows]
         for model, metrics in self.means().items():
             videos = sum(row.model == model for row in self.rows)
-            lines.append((model, f"mean of {videos}", "", *_cells(metrics)))
+            lines.append((model, f"mean of {videos}", "", *_cells(metrics, columns)))
         widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
         return "\n".join(
             "  ".join(cell.ljust(width) if i < 2 else cell.rjust(width) for i, (cell, width) in enumerate(pairs))
@@ -127,7 +131,7 @@ def evaluate_tracker(
 def _score_video(
     label: str, tracker: Tracker, video: LabelledVideo, query_mode: QueryMode, single_point: bool, progress: Progress
 ) -> VideoScore | None:
-    sampled = sample_queries(~video.visible, video.tracks, query_mode)
+    sampled = _queries(video, query_mode)
     count, length = sampled.occluded.shape
     if count == 0:
         return None
@@ -149,6 +153,14 @@ def _score_video(
     return VideoScore(label, video.name, length, count, seconds, metrics)
 
 
+def _queries(video: LabelledVideo, mode: QueryMode) -> SampledQueries:
+    if not video.dense or mode == "strided":
+        return sample_queries(~video.visible, video.tracks, mode)
+    everywhere = np.arange(len(video.tracks))
+    places = video.tracks[:, 0, ::-1].astype(np.float64)
+    return SampledQueries(np.column_stack([0 * everywhere, places]), video.tracks, ~video.visible, everywhere)
+
+
 def _metrics(
     video: LabelledVideo, sampled: SampledQueries, found: PredictedTracks, visible_above: float, mode: QueryMode
 ) -> dict[str, float]:
@@ -161,8 +173,21 @@ def _metrics(
         mode,
         labelled=video.labelled[sampled.trackgroup][None],
     )
-    percent = {name: 100 * float(value[0]) for name, value in scores.items()}
-    return {**percent, "lost": 100 - percent[f"pts_within_{THRESHOLDS[-1]}"]}
+    metrics = {name: float(value[0]) for name, value in scores.items()}
+    metrics["lost"] = 1 - metrics[f"pts_within_{THRESHOLDS[-1]}"]
+    return metrics | (_dense_metrics(video, sampled, found, visible_above) if video.dense else {})
+
+
+def _dense_metrics(
+    video: LabelledVideo, sampled: SampledQueries, found: PredictedTracks, visible_above: float
+) -> dict[str, float]:
+    truth, guess, visible, called = (
+        part.swapaxes(0, 1)[None]
+        for part in (sampled.target_points, found.tracks, ~sampled.occluded, found.certainty >= visible_above)
+    )
+    percent = dense_track_metrics(truth, guess, visible, video.size_wh[::-1])
+    fractions = redetection_metrics(truth, guess, visible, called)
+    return {name: value / 100 for name, value in percent.items()} | fractions
 
 
 def to_metric_pixels(tracks: NDArray[np.float32], size_wh: tuple[int, int]) -> NDArray[np.float64]:
@@ -183,5 +208,5 @@ def _plain(metrics: dict[str, float]) -> dict[str, float | None]:
     return {name: value if np.isfinite(value) else None for name, value in metrics.items()}
 
 
-def _cells(metrics: dict[str, float]) -> list[str]:
-    return [f"{metrics[name]:.1f}" if np.isfinite(metrics[name]) else "-" for name in COLUMNS.values()]
+def _cells(metrics: dict[str, float], columns: dict[str, str]) -> list[str]:
+    return [f"{100 * metrics[name]:.1f}" if np.isfinite(metrics[name]) else "-" for name in columns.values()]

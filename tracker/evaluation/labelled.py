@@ -2,12 +2,22 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.video import FrameSource
+
+class Frames(Protocol):
+    """Frames in order, closed by the end of a `with` block. A `FrameSource` is one."""
+
+    @property
+    def width(self) -> int: ...
+    @property
+    def height(self) -> int: ...
+    def frames(self, start: int, stop: int, step: int = 1) -> Iterator[NDArray[np.uint8]]: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *_: object) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -16,12 +26,12 @@ class LabelledVideo:
 
     Attributes:
         tracks: (N, T, 2) float32 x, y in pixels of the frames that `open` gives, (0, 0) = centre of the top-left pixel.
-            They mean something where visible, and on hidden frames only with `knows_hidden`.
+            They mean something where visible, or labelled and `dense`.
         visible: (N, T) bool: seen.
         labelled: (N, T) bool: the truth is known; the rest counts for nothing.
         size_wh: of the frames.
-        knows_hidden: positions are right where a point is hidden, too.
-        open: gives the frames, at least T; the caller closes it. Raises InputError.
+        open: gives the frames, at least T. Raises InputError, also while they are read.
+        dense: positions are right where a point is hidden too, and "first" asks for each track on frame 0.
     """
 
     name: str
@@ -29,8 +39,8 @@ class LabelledVideo:
     visible: NDArray[np.bool_]
     labelled: NDArray[np.bool_]
     size_wh: tuple[int, int]
-    open: Callable[[], FrameSource]
-    knows_hidden: bool = False
+    open: Callable[[], Frames]
+    dense: bool = False
 
     def first_frames(self, count: int) -> "LabelledVideo":
         """The same video cut to its first frames."""
@@ -41,7 +51,7 @@ class LabelledVideo:
 
 
 class EvaluationDataset(Protocol):
-    """Videos with ground truth. Reading on to the next may raise no InputError: what cannot be read is in `skipped`."""
+    """Videos with ground truth."""
 
     @property
     def name(self) -> str:
@@ -52,7 +62,11 @@ class EvaluationDataset(Protocol):
         """What could not be read so far, a sentence for each, none twice."""
 
     def videos(self, names: frozenset[str] = frozenset()) -> Iterator[LabelledVideo]:
-        """One after the other; only the named ones where names are given."""
+        """One after the other; only the named ones where names are given. One that cannot be read is in `skipped`.
+
+        Raises:
+            InputError: nothing can be read, or a name is known not to exist.
+        """
 
 
 def check_arrays(tracks: Any, visible: Any, labelled: Any) -> str | None:

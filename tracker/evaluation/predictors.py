@@ -13,12 +13,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from tracker.evaluation.labelled import Frames
 from tracker.inference.cotracker import CoTrackerTracker
 from tracker.inference.offline import OfflineClip
 from tracker.inference.resolution import WorkingResolution, support_grid
 from tracker.inference.session import Prediction, Tracker
 from tracker.models.cotracker3 import CoTracker3
-from tracker.video import FrameSource
 
 GLOBAL_SUPPORT = 5
 LOCAL_SUPPORT = 8
@@ -39,7 +39,7 @@ class PredictedTracks(NamedTuple):
 class Clip:
     """The first `length` frames of a source, to be passed over as often as needed."""
 
-    source: FrameSource
+    source: Frames
     length: int
 
     def chunks(self, size: int, backward: bool = False) -> Iterator[NDArray[np.uint8]]:
