@@ -77,7 +77,7 @@ def _read(path: Path) -> NDArray[np.uint8] | None:
     if picture is None or min(picture.shape[:2]) < 8:
         return None
     if picture.dtype == np.uint16:
-        picture = (picture >> 8).astype(np.uint8)
+        picture = (picture // 256).astype(np.uint8)
     if picture.ndim == 2:
         return cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB).astype(np.uint8)
     if picture.shape[2] == 4 and picture[..., 3].min() < 128:

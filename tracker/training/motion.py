@@ -1,7 +1,7 @@
-"""Smooth, sudden, slow and fast motion of layers and cameras, as curves over time, and the homographies they make.
+"""The motion of layers and cameras: still, slow, fast and sudden, and the homographies it makes.
 
 World coordinates have their origin at the centre of the frame and half the frame's long side as their unit; a layer's
-plane spans -1..1. Curves and homographies are small: they live on the CPU in float64.
+plane spans -1..1. Poses are small: they live on the CPU in float64.
 """
 
 import math
@@ -10,18 +10,16 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-OVERSAMPLED = 4  # samples of a curve in a frame's time
+from tracker.training.curves import DOUBLE, Curves, at, chance, fold, log_uniform, uniform
+
 BENDS = 2  # waves that bend a layer
 CONTRACTION = 0.4  # bound of the Lipschitz constant of the bending: the inverse converges at least at this rate
-DOUBLE = torch.float64
 
-# Frame widths in a frame's time, and how often a clip is slow, medium or fast.
+# Frame widths in a frame's time of slow, middle and fast clips, and how often a clip is which.
 SPEEDS = torch.tensor([[0.0005, 0.006], [0.006, 0.04], [0.04, 0.2]], dtype=DOUBLE)
 SPEED_SHARES = torch.tensor([0.35, 0.40, 0.25], dtype=DOUBLE)
-# How often the path of a slow, medium or fast layer is smooth, straight, stop-and-go, jerky, jittering.
-PATH_SHARES = torch.tensor(
-    [[0.5, 0.2, 0.2, 0.1, 0.0], [0.45, 0.2, 0.15, 0.15, 0.05], [0.4, 0.15, 0.15, 0.2, 0.1]], dtype=DOUBLE
-)
+CROSSING = 0.3  # share of the objects that cross the frame in any clip, hiding what is below
+PARTS = 0.25  # share of the objects that are joined to the one below and swing on it, as limbs do
 
 
 class Bend(NamedTuple):
@@ -40,175 +38,182 @@ class Poses(NamedTuple):
     gain: Tensor  # (F, L) float64, brightness
 
 
-def uniform(shape: tuple[int, ...], low: float, high: float, generator: torch.Generator) -> Tensor:
-    return torch.rand(shape, generator=generator, dtype=DOUBLE) * (high - low) + low
+class _Pace(NamedTuple):
+    """How fast things of B clips are, in frame widths in a frame's time."""
 
-
-def log_uniform(shape: tuple[int, ...], low: float, high: float, generator: torch.Generator) -> Tensor:
-    return uniform(shape, math.log(low), math.log(high), generator).exp()
-
-
-def chance(shape: tuple[int, ...], probability: float, generator: torch.Generator) -> Tensor:
-    return torch.rand(shape, generator=generator, dtype=DOUBLE) < probability
-
-
-class _Curves:
-    """Random curves over the moments -1 .. frames, `OVERSAMPLED` samples a frame."""
-
-    def __init__(self, frames: int, generator: torch.Generator) -> None:
-        self.frames = frames
-        self.generator = generator
-        self.moments = torch.arange((frames + 1) * OVERSAMPLED + 1, dtype=DOUBLE) / OVERSAMPLED - 1
-
-    def smooth(self, *shape: int, fastest: float = 0.15) -> Tensor:
-        """Noise with a random cut-off, root mean square 1: (*shape, M)."""
-        waves = (*shape, 3, 1)
-        frequency = log_uniform(waves, 0.5 / self.frames, fastest, self.generator)
-        phase = uniform(waves, 0, 2 * math.pi, self.generator)
-        weight = uniform(waves, 0.2, 1, self.generator)
-        noise = (weight * torch.cos(2 * math.pi * frequency * self.moments + phase)).sum(-2)
-        return noise / weight.square().sum(-2).div(2).sqrt()
-
-    def integrate(self, velocity: Tensor) -> Tensor:
-        """The path of a velocity (units in a frame's time), 0 at a random frame."""
-        path = velocity.cumsum(-1) / OVERSAMPLED
-        anchor = torch.randint(OVERSAMPLED, path.shape[-1] - OVERSAMPLED, path.shape[:-1], generator=self.generator)
-        return path - path.gather(-1, anchor[..., None])
-
-    def sway(self, *shape: int, speed: Tensor) -> Tensor:
-        """A curve within -1..1 that wanders at about `speed` (shape) in a frame's time."""
-        start = uniform(shape, -1, 1, self.generator)[..., None]
-        return torch.sin(start + self.integrate(self.smooth(*shape) * speed[..., None]))
-
-    def velocities(self, tempo: Tensor) -> Tensor:
-        """Velocity profiles of about unit speed, of a kind drawn for a `tempo` (shape) of 0, 1, 2: (*shape, 2, M)."""
-        shape = tuple(tempo.shape)
-        smooth = self.smooth(*shape, 2)
-        straight = uniform((*shape, 1, 1), 0, 2 * math.pi, self.generator)
-        straight = torch.cat([straight.cos(), straight.sin()], -2).expand_as(smooth)
-        gate = torch.sigmoid(6 * self.smooth(*shape, 1, fastest=0.25))
-        kinds = torch.stack([smooth, straight, straight * gate * 1.5, self._jerks(shape), self._jitter(shape)])
-        shares = PATH_SHARES[tempo.flatten()]
-        kind = torch.multinomial(shares, 1, generator=self.generator).view(1, *shape, 1, 1)
-        return kinds.gather(0, kind.expand(1, *smooth.shape))[0]
-
-    def _jerks(self, shape: tuple[int, ...]) -> Tensor:
-        """Still, but for three sudden moves."""
-        moves = (*shape, 1, 3, 1)
-        time = uniform(moves, 0, self.frames, self.generator)
-        width = log_uniform(moves, 0.3, 1.5, self.generator)
-        strength = torch.randn((*shape, 2, 3, 1), generator=self.generator, dtype=DOUBLE)
-        return (strength * torch.exp(-0.5 * ((self.moments - time) / width).square())).sum(-2)
-
-    def _jitter(self, shape: tuple[int, ...]) -> Tensor:
-        """A velocity that is new in every frame; turns back on average."""
-        steps = torch.randn((*shape, 2, self.frames + 3), generator=self.generator, dtype=DOUBLE)
-        steps = (steps[..., 1:] - steps[..., :-1]) / math.sqrt(2)
-        return steps.repeat_interleave(OVERSAMPLED, -1)[..., : len(self.moments)]
-
-
-def _fold(path: Tensor, reach: Tensor) -> Tensor:
-    """A path that bounces off -reach and reach."""
-    return ((path + reach).remainder(4 * reach) - 2 * reach).abs() - reach
+    tempo: Tensor  # (B,) 0 slow, 1 middle, 2 fast
+    clip: Tensor  # (B,)
+    layer: Tensor  # (B, L)
+    crossing: Tensor  # (B, L) bool
 
 
 class Motion:
-    """The motion of B clips of L layers (background and L - 1 objects in depth order) over `frames` frames."""
+    """The motion of B clips of L layers (background and L - 1 objects in depth order) over `frames` frames.
+
+    ``scale`` multiplies all speeds. ``parent`` (B, L) names the layer that a part is joined to, itself for others.
+    """
 
     def __init__(self, clips: int, layers: int, frames: int, scale: float, generator: torch.Generator) -> None:
-        curves = _Curves(frames, generator)
-        tempo = torch.multinomial(SPEED_SHARES, clips, replacement=True, generator=generator)
-        low, high = SPEEDS[tempo].log().unbind(-1)
-        speed = scale * (low + (high - low) * uniform((clips,), 0, 1, generator)).exp()
-        self.tempo = tempo
-        self._frames = frames
-        self._camera = self._make_camera(curves, tempo, speed)
-        self._layers = self._make_layers(curves, tempo, speed, layers)
-        self._make_bends(curves, layers)
-
-    def _make_camera(self, curves: _Curves, tempo: Tensor, speed: Tensor) -> Tensor:
-        """Pan x, y, log zoom, roll, tilt x, tilt y: (B, 6, M)."""
-        generator, n = curves.generator, len(tempo)
-        moving = chance((n,), 0.6, generator)
-        pace = speed * moving * uniform((n,), 0.2, 1, generator)
-        pan = curves.integrate(curves.velocities(tempo)) * 2 * pace[:, None, None]
-        pan = _fold(pan, uniform((n, 1, 1), 0.3, 1.2, generator))
-        shake = chance((n,), 0.4, generator) * log_uniform((n,), 0.0005, 0.01, generator) * (0.2 + moving)
-        pan = pan + curves.smooth(n, 2, fastest=0.4) * shake[:, None, None]
-        turn = moving * speed * uniform((n,), 0, 3, generator)
-        zoom = curves.sway(n, speed=turn) * uniform((n, 1), 0, 0.4, generator)
-        roll = curves.sway(n, speed=turn) * uniform((n, 1), 0, 0.3, generator)
-        tilt = curves.sway(n, 2, speed=turn[:, None].expand(n, 2)) * 0.05
-        return torch.cat([pan, zoom[:, None], roll[:, None], tilt], 1)
-
-    def _make_layers(self, curves: _Curves, tempo: Tensor, speed: Tensor, layers: int) -> Tensor:
-        """x, y, log size, angle, tilt x, tilt y, bends, gain: (B, L, 6 + K + 1, M)."""
-        generator, shape = curves.generator, (len(tempo), layers)
-        moving = chance(shape, 0.85, generator)
-        pace = speed[:, None] * moving * log_uniform(shape, 0.15, 1.5, generator)
-        centre = uniform((*shape, 2, 1), -0.9, 0.9, generator)
-        reach = uniform((*shape, 1, 1), 0.2, 1.3, generator)
-        path = curves.integrate(curves.velocities(tempo[:, None].expand(shape))) * 2 * pace[..., None, None]
-        position = centre * 0.8 + _fold(path, reach)
-        turn = pace * log_uniform(shape, 0.3, 6, generator)
-        angle = uniform((*shape, 1), -math.pi, math.pi, generator) + curves.integrate(
-            curves.smooth(*shape) * turn.clamp(max=0.4)[..., None]
+        curves = Curves(frames, generator)
+        pace = _draw_pace(clips, layers, frames, scale, generator)
+        self.parent = _draw_parents(clips, layers, generator)
+        self._camera = _camera_curves(curves, pace)
+        self._layers = torch.cat(
+            [_place_curves(curves, pace), _turn_curves(curves, pace), _look_curves(curves, pace)], 2
         )
-        growth = curves.sway(*shape, speed=turn) * uniform((*shape, 1), 0, 0.5, generator)
-        size = log_uniform((*shape, 1), 0.09, 0.6, generator).log() + growth
-        tilt_reach = uniform((*shape, 1, 1), 0, 0.9, generator)
-        tilt = curves.sway(*shape, 2, speed=turn[..., None].expand(*shape, 2)) * tilt_reach
-        bend_speed = (pace * 8 + 0.02 * moving)[..., None].expand(*shape, BENDS)
-        bend = curves.sway(*shape, BENDS, speed=bend_speed.clamp(max=1.2))
-        gain = 1 + curves.sway(*shape, speed=log_uniform(shape, 0.01, 0.5, generator)) * log_uniform(
-            (*shape, 1), 0.01, 0.25, generator
+        self._joints = _joint_curves(curves, pace)
+        self._bend = _draw_bend((clips, layers, BENDS), generator)
+        self._background = torch.stack(
+            [uniform((clips,), 0.05, 0.6, generator), *uniform((2, clips), -0.35, 0.35, generator)], -1
         )
-        one = [size, angle]
-        return torch.cat([position, *(c[:, :, None] for c in one), tilt, bend, gain[:, :, None]], 2)
-
-    def _make_bends(self, curves: _Curves, layers: int) -> None:
-        generator, shape = curves.generator, (self._camera.shape[0], layers, BENDS)
-        wave = log_uniform(shape, 1, 5, generator)
-        direction = uniform(shape, 0, 2 * math.pi, generator)
-        self._frequency = wave[..., None] * torch.stack([direction.cos(), direction.sin()], -1)
-        across = direction + uniform(shape, 0, 2 * math.pi, generator)
-        strength = uniform(shape, 0, CONTRACTION / BENDS, generator) * chance((*shape[:2], 1), 0.5, generator)
-        self._amplitude = (strength / wave)[..., None] * torch.stack([across.cos(), across.sin()], -1)
-        self._phase = uniform(shape, 0, 2 * math.pi, generator)
-        factor = 1 + uniform(shape[:2], 0, 0.15, generator).cumsum(1)
-        self.parallax = torch.where(chance(shape[:2], 0.3, generator), 0.0, factor)
-        self.parallax[:, 0] = 1
+        parallax = _draw_parallax((clips, layers), generator)
+        self._parallax = parallax.gather(1, self.parent)
 
     @property
     def reach(self) -> Tensor:
         """(B, L): how far beyond -1..1 a plane point can lie whose texture point is within -1..1."""
-        return self._amplitude.norm(dim=-1).sum(-1)
+        return self._bend.amplitude.norm(dim=-1).sum(-1)
 
     def poses(self, clip: Tensor, moment: Tensor) -> Poses:
         """The poses of clips ``clip`` (F,) at moments ``moment`` (F,), in frames."""
-        camera = self._interpolate(self._camera, clip, moment)
-        layer = self._interpolate(self._layers, clip, moment)
-        homography = _layer_homography(layer)
-        homography[:, 0] = _background_homography(layer[:, 0])
-        world = _camera_homography(camera, self.parallax[clip]) @ homography
-        modulation = layer[..., 6 : 6 + BENDS, None]
-        bend = Bend(self._amplitude[clip] * modulation, self._frequency[clip], self._phase[clip])
-        return Poses(world, bend, layer[..., -1])
+        layer = at(self._layers, clip, moment)
+        x, y, size, angle, tilt_x, tilt_y, *bends, gain = layer.unbind(-1)
+        still = torch.zeros_like(x[:, 0])
+        far = self._background[clip].unbind(-1)
+        own = _plane_homography(x, y, size, angle, tilt_x, tilt_y)
+        own[:, 0] = _plane_homography(still, still, far[0], still, far[1], far[2])
+        parent = self.parent[clip]
+        joined = parent != torch.arange(parent.shape[1])
+        root = own.gather(1, parent[..., None, None].expand_as(own))
+        limb = root @ _joint_homography(at(self._joints, clip, moment))
+        world = torch.where(joined[..., None, None], limb, own)
+        world = _camera_homography(at(self._camera, clip, moment), self._parallax[clip]) @ world
+        amplitude, frequency, phase = (tensor[clip] for tensor in self._bend)
+        return Poses(world, Bend(amplitude * torch.stack(bends, -1)[..., None], frequency, phase), gain)
 
-    def _interpolate(self, curves: Tensor, clip: Tensor, moment: Tensor) -> Tensor:
-        place = (moment.to(DOUBLE) + 1) * OVERSAMPLED
-        first = place.floor().long().clamp(0, curves.shape[-1] - 2)
-        part = (place - first).view(-1, *[1] * (curves.dim() - 2))
-        moved = curves.movedim(-1, 1)
-        return torch.lerp(moved[clip, first], moved[clip, first + 1], part)
+
+def _draw_pace(clips: int, layers: int, frames: int, scale: float, generator: torch.Generator) -> _Pace:
+    tempo = torch.multinomial(SPEED_SHARES, clips, replacement=True, generator=generator)
+    low, high = SPEEDS[tempo].log().unbind(-1)
+    clip = (low + (high - low) * uniform((clips,), 0, 1, generator)).exp()
+    shape = (clips, layers)
+    layer = clip[:, None] * chance(shape, 0.85, generator) * log_uniform(shape, 0.15, 1.5, generator)
+    crossing = chance(shape, CROSSING, generator) & chance((clips, 1), 0.85, generator)
+    crossing[:, 0] = False
+    across = log_uniform(shape, 0.5, 2.5, generator) / frames
+    return _Pace(tempo, clip * scale, torch.where(crossing, torch.maximum(layer, across), layer) * scale, crossing)
 
 
-def _layer_homography(layer: Tensor) -> Tensor:
-    """A plane of a size, turned in space, seen in perspective, moved: (..., D) -> (..., 3, 3)."""
-    x, y, log_size, angle, tilt_x, tilt_y = layer[..., :6].unbind(-1)
+def _draw_parents(clips: int, layers: int, generator: torch.Generator) -> Tensor:
+    """The layer itself, or for a part the root of the layer below it."""
+    parent = torch.arange(layers).repeat(clips, 1)
+    joined = chance((clips, layers), PARTS, generator)
+    for layer in range(2, layers):
+        parent[:, layer] = torch.where(joined[:, layer], parent[:, layer - 1], parent[:, layer])
+    return parent
+
+
+def _draw_parallax(shape: tuple[int, int], generator: torch.Generator) -> Tensor:
+    """How much the pan of the camera moves layers: nearer ones more, some not at all (the camera follows them)."""
+    factor = 1 + uniform(shape, 0, 0.15, generator).cumsum(1)
+    factor[chance(shape, 0.3, generator)] = 0
+    factor[:, 0] = 1
+    return factor
+
+
+def _draw_bend(shape: tuple[int, int, int], generator: torch.Generator) -> Bend:
+    """Bends for half of the objects and few backgrounds; the amplitude is a bound that curves then modulate."""
+    wave = log_uniform(shape, 1, 5, generator)
+    direction = uniform(shape, 0, 2 * math.pi, generator)
+    across = direction + uniform(shape, 0, 2 * math.pi, generator)
+    bent = chance(shape[:2], 0.5, generator)
+    bent[:, 0] &= chance(shape[:1], 0.4, generator)
+    strength = uniform(shape, 0, CONTRACTION / BENDS, generator) * bent[..., None]
+    return Bend(
+        amplitude=(strength / wave)[..., None] * torch.stack([across.cos(), across.sin()], -1),
+        frequency=wave[..., None] * torch.stack([direction.cos(), direction.sin()], -1),
+        phase=uniform(shape, 0, 2 * math.pi, generator),
+    )
+
+
+def _camera_curves(curves: Curves, pace: _Pace) -> Tensor:
+    """Pan x, y, log zoom, roll, tilt x, tilt y: (B, 6, M)."""
+    generator, n = curves.generator, len(pace.tempo)
+    moving = chance((n,), 0.6, generator)
+    speed = pace.clip * moving * uniform((n,), 0.2, 1, generator)
+    pan = curves.integrate(curves.velocities(pace.tempo)) * 2 * speed[:, None, None]
+    pan = fold(pan, uniform((n, 1, 1), 0.3, 1.2, generator))
+    shake = chance((n,), 0.4, generator) * log_uniform((n,), 0.0005, 0.01, generator) * (0.2 + moving)
+    pan = pan + curves.smooth(n, 2, fastest=0.4) * shake[:, None, None]
+    turn = moving * pace.clip * uniform((n,), 0, 3, generator)
+    zoom = curves.sway(n, speed=turn) * uniform((n, 1), 0, 0.4, generator)
+    roll = curves.sway(n, speed=turn) * uniform((n, 1), 0, 0.3, generator)
+    tilt = curves.sway(n, 2, speed=turn[:, None].expand(n, 2)) * 0.05
+    return torch.cat([pan, zoom[:, None], roll[:, None], tilt], 1)
+
+
+def _place_curves(curves: Curves, pace: _Pace) -> Tensor:
+    """x and y of every layer: (B, L, 2, M)."""
+    generator, shape = curves.generator, tuple(pace.layer.shape)
+    tempo = torch.where(pace.crossing, 1, pace.tempo[:, None])
+    path = curves.integrate(curves.velocities(tempo)) * 2 * pace.layer[..., None, None]
+    wide = torch.where(pace.crossing, 1.3, 0.75)[..., None, None]
+    reach = wide * uniform((*shape, 1, 1), 0.3, 1.1, generator)
+    centre = uniform((*shape, 2, 1), -0.8, 0.8, generator)
+    return torch.where(pace.crossing[..., None, None], 0.5, 1.0) * centre + fold(path, reach)
+
+
+def _turn_curves(curves: Curves, pace: _Pace) -> Tensor:
+    """Log size, angle, tilt x, tilt y of every layer: (B, L, 4, M)."""
+    generator, shape = curves.generator, tuple(pace.layer.shape)
+    turn = pace.layer * log_uniform(shape, 0.3, 6, generator)
+    growth = curves.sway(*shape, speed=turn) * uniform((*shape, 1), 0, 0.5, generator)
+    general = uniform((shape[0], 1, 1), -0.3, 0.3, generator)
+    size = general + log_uniform((*shape, 1), 0.1, 0.65, generator).log() + growth
+    upright = torch.randn((*shape, 1), generator=generator, dtype=DOUBLE) * 0.3
+    start = torch.where(chance((*shape, 1), 0.6, generator), upright, uniform((*shape, 1), -3.14, 3.14, generator))
+    angle = start + curves.integrate(curves.smooth(*shape) * turn.clamp(max=0.4)[..., None])
+    tilt = curves.sway(*shape, 2, speed=turn[..., None].expand(*shape, 2)) * uniform((*shape, 1, 1), 0, 0.9, generator)
+    return torch.cat([size[:, :, None], angle[:, :, None], tilt], 2)
+
+
+def _look_curves(curves: Curves, pace: _Pace) -> Tensor:
+    """How far every bend is bent, -1..1, and the brightness: (B, L, K + 1, M)."""
+    generator, shape = curves.generator, tuple(pace.layer.shape)
+    speed = (pace.layer * 8 + 0.02 * (pace.layer > 0)).clamp(max=1.2)
+    bend = curves.sway(*shape, BENDS, speed=speed[..., None].expand(*shape, BENDS))
+    drift = curves.sway(*shape, speed=log_uniform(shape, 0.01, 0.5, generator))
+    gain = 1 + drift * log_uniform((*shape, 1), 0.01, 0.25, generator)
+    return torch.cat([bend, gain[:, :, None]], 2)
+
+
+def _joint_curves(curves: Curves, pace: _Pace) -> Tensor:
+    """For parts: direction and distance of the joint on the parent, swing, length, log size: (B, L, 5, M)."""
+    generator, shape = curves.generator, tuple(pace.layer.shape)
+    direction = uniform((*shape, 1), 0, 2 * math.pi, generator)
+    distance = uniform((*shape, 1), 0.3, 0.8, generator)
+    speed = (pace.layer * log_uniform(shape, 2, 12, generator)).clamp(max=0.8)
+    swing = direction + uniform((*shape, 1), 0.1, 1.1, generator) * curves.sway(*shape, speed=speed)
+    length = uniform((*shape, 1), 0.5, 0.9, generator)
+    log_size = log_uniform((*shape, 1), 0.35, 0.85, generator).log()
+    return torch.stack([value.expand_as(swing) for value in (direction, distance, swing, length, log_size)], 2)
+
+
+def _joint_homography(joint: Tensor) -> Tensor:
+    """A smaller plane that hangs at a joint of its parent's plane: (..., 5) -> (..., 3, 3)."""
+    direction, distance, swing, length, log_size = joint.unbind(-1)
+    size, zero = log_size.exp(), torch.zeros_like(swing)
+    c, s = size * swing.cos(), size * swing.sin()
+    x = distance * direction.cos() + length * c
+    y = distance * direction.sin() + length * s
+    return torch.stack([c, -s, x, s, c, y, zero, zero, zero + 1], -1).unflatten(-1, (3, 3))
+
+
+def _plane_homography(x: Tensor, y: Tensor, log_size: Tensor, angle: Tensor, tilt_x: Tensor, tilt_y: Tensor) -> Tensor:
+    """A plane of a size, turned in space, seen in perspective, moved: 6 x (...) -> (..., 3, 3)."""
     size, c, s = log_size.exp(), angle.cos(), angle.sin()
     cx, sx, cy, sy = tilt_x.cos(), tilt_x.sin(), tilt_y.cos(), tilt_y.sin()
-    depth = size.clamp(max=1) * 0.5
+    depth = size.clamp(max=0.7) * 0.5
     w0, w1 = -depth * sy, depth * cy * sx
     rows = [
         *(size * (c * cy) + x * w0, size * (c * sy * sx - s * cx) + x * w1, x),
@@ -216,13 +221,6 @@ def _layer_homography(layer: Tensor) -> Tensor:
         *(w0, w1, torch.ones_like(x)),
     ]
     return torch.stack(rows, -1).unflatten(-1, (3, 3))
-
-
-def _background_homography(layer: Tensor) -> Tensor:
-    """The background stays: only its size is its own (the camera moves over it)."""
-    still = torch.zeros_like(layer)
-    still[..., 2] = 0.25
-    return _layer_homography(still)
 
 
 def _camera_homography(camera: Tensor, parallax: Tensor) -> Tensor:

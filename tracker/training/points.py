@@ -1,15 +1,16 @@
 """Chooses the points of synthetic clips, and computes their tracks and visibility from the geometry."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from tracker.training.motion import Bend
 from tracker.training.render import Frame, Textures, View, sample_layer, to_texture, to_world
 
-CANDIDATES = 6  # for every point wanted
+CANDIDATES = 8  # for every point wanted
 SOLID = 0.9  # the least alpha of a point's own texture
 COVERS = 0.5  # the alpha of a higher layer that hides a point
-STRONGEST = 8.0  # preference for hidden or for visible points
+STRONGEST = 12.0  # preference for hidden or for visible points
 
 
 def choose_points(
@@ -90,13 +91,26 @@ def _candidates(
     world = frame.to_world(random[:, on_object:, :2] * limit)
     bend = Bend(*(tensor[moment, 0] for tensor in view.bend))
     texture[:, on_object:] = to_texture(view.inverse[moment, 0], bend, world[:, :, None])[:, :, 0]
-    weight = torch.ones(batch, count, device=device)
-    for index in range(1, present.shape[1]):
-        clip = torch.arange(batch, device=device)
-        alpha = sample_layer(textures.objects[:, index - 1, 3:], clip, texture)[:, 0]
-        weight = torch.where((layer == index) & (alpha < SOLID), 0.0, weight)
+    weight = _contrast(textures, layer, texture)
     weight[:, :on_object] *= (objects > 0).float()
     return layer, texture, weight
+
+
+def _contrast(textures: Textures, layer: Tensor, texture: Tensor) -> Tensor:
+    """A weight (B, C) that grows with the texture around points; 0 off the surface and at its edge."""
+    clip = torch.arange(len(layer), device=layer.device)
+    step = 3.0 / textures.objects.shape[-1]  # one and a half texels
+    cross = step * torch.tensor([[0.0, 0], [1, 0], [-1, 0], [0, 1], [0, -1]], device=layer.device)
+    places = (texture[:, :, None] + cross).flatten(1, 2)
+    far = textures.backgrounds
+    look = F.grid_sample(far, places[:, None], padding_mode="reflection", align_corners=False)[:, :, 0]
+    look = torch.cat([look, torch.ones_like(look[:, :1])], 1).unflatten(2, (-1, len(cross)))
+    for index in range(textures.objects.shape[1]):
+        object_look = sample_layer(textures.objects[:, index], clip, places).unflatten(2, (-1, len(cross)))
+        look = torch.where((layer == index + 1)[:, None, :, None], object_look, look)
+    change = (look[:, :3, :, 1::2] - look[:, :3, :, 2::2]).abs().sum((1, 3))
+    solid = look[:, 3].amin(-1) > SOLID
+    return (0.2 + change.clamp(max=1)) * solid
 
 
 def _slope(preference: Tensor, unseen: Tensor, hidden: float) -> Tensor:

@@ -46,7 +46,7 @@ class View(NamedTuple):
         """The same view of some of the frames."""
         rest = self.forward[chosen], self.inverse[chosen], Bend(*(b[chosen] for b in self.bend)), self.gain[chosen]
         boxes = self.boxes[chosen if isinstance(chosen, slice) else chosen.cpu()]
-        return self._make((*rest, boxes))
+        return type(self)(*rest, boxes)
 
 
 def _boxes(forward: Tensor, side: Tensor) -> Tensor:

@@ -89,7 +89,7 @@ class SyntheticClips:
         clip = torch.arange(batch).repeat_interleave(config.frames)
         moment = torch.arange(config.frames).repeat(batch).double()
         view = self._view(motion, clip, moment, present)
-        textures = self._textures(present, _texels_a_pixel(view, frame, config.frames))
+        textures = self._textures(present, motion.parent, _texels_a_pixel(view, frame, config.frames))
         video = self._draw(textures, motion, present, view, clip, moment, frame)
         video = degrade(video, config.effects, self._pixels, self._choice)
         tracks, visible = choose_points(
@@ -133,11 +133,12 @@ class SyntheticClips:
         parts = [slice(start, start + FRAMES_AT_ONCE) for start in range(0, len(clip), FRAMES_AT_ONCE)]
         return torch.cat([draw(textures, view.frames(part), clip[part], frame) for part in parts])
 
-    def _textures(self, present: Tensor, minified: Tensor) -> Textures:
+    def _textures(self, present: Tensor, parent: Tensor, minified: Tensor) -> Textures:
         batch, layers = present.shape
         backgrounds = self._colours(batch, BACKGROUND_SIZE, smallest=0.6)
         count = int(present[:, 1:].sum())
         colour = self._colours(count, OBJECT_SIZE, smallest=0.35)
+        self._share(colour, present, parent)
         alpha = silhouettes(count, OBJECT_SIZE, self._pixels)
         self._cut_outs(colour, alpha)
         made = torch.cat([colour * alpha[:, None], alpha[:, None]], 1)
@@ -158,6 +159,15 @@ class SyntheticClips:
             picked = which[~drawn].to(self.device)
             textures[~drawn.to(self.device)] = self.bank.textures(picked, size, self._pixels, smallest)
         return textures
+
+    def _share(self, colour: Tensor, present: Tensor, parent: Tensor) -> None:
+        """Gives half of the parts the (mirrored) texture of what they are joined to, as limbs have."""
+        place = present[:, 1:].flatten().cumsum(0).view(len(present), -1) - 1  # among the objects that are present
+        parent = parent[:, 1:]
+        part = (parent != torch.arange(1, present.shape[1])) & present[:, 1:]
+        part &= torch.rand(part.shape, generator=self._choice) < 0.5
+        source = place.gather(1, parent - 1)[part].to(self.device)
+        colour[place[part].to(self.device)] = colour[source].flip(-1)
 
     def _cut_outs(self, colour: Tensor, alpha: Tensor) -> None:
         """Puts sprites in the place of some objects."""
