@@ -14,10 +14,13 @@ from app.cli.track import Device
 from tracker.files import InputError
 
 if TYPE_CHECKING:
+    from tracker.training.progress import Progress, Summary
+
     from tracker.models.cotracker3 import CoTracker3
     from tracker.training.config import TrainingConfig
-    from tracker.training.distributed import Group
-    from tracker.training.loop import Hooks, Progress, Summary
+    from tracker.training.loop import Hooks
+
+    Score = Callable[[CoTracker3], dict[str, float]]
 
 NAMED = "training"  # folder of the configurations that ship, in resources
 SEEDS_APART = 10_007  # between the clips of one process and the next
@@ -47,6 +50,7 @@ def train(
     if minutes is not None and minutes <= 0:
         raise InputError(f"--minutes {minutes}: must be more than 0")
 
+    from app.cli.validation import validation
     from tracker.training.distributed import joined_group
     from tracker.training.loop import Limits, Trainer
     from tracker.training.sources import describe_data, open_source
@@ -69,12 +73,15 @@ def train(
             if start is not None and start.state is None:
                 typer.echo(f"{start.path}: weights alone, the optimiser starts afresh", err=True)
         source = open_source(chosen.data, group.device, chosen.train.seed + SEEDS_APART * group.rank)
-        with _hooks(chosen, group, validate or [], should_stop) as hooks:
+        score = validation(chosen, validate or []) if group.leads and chosen.train.validate_every else None
+        with _hooks(score, should_stop, group.leads) as hooks:
             trainer = Trainer(
                 chosen, source, results, facts=facts, start=start, limits=limits, group=group, hooks=hooks
             )
             summary = _run(trainer.run)
         if group.leads:
+            if trainer.note:
+                typer.echo(trainer.note, err=True)
             typer.echo(_sentence(folder, summary))
     if summary.reason == "stopped":
         raise typer.Exit(130)
@@ -134,49 +141,36 @@ def _stop_signals() -> Iterator[Callable[[], bool]]:
 
 
 @contextmanager
-def _hooks(
-    config: "TrainingConfig", group: "Group", validate: list[str], should_stop: Callable[[], bool]
-) -> Iterator["Hooks"]:
+def _hooks(score: "Score | None", should_stop: Callable[[], bool], leads: bool) -> Iterator["Hooks"]:
     """What is shown while it trains: a bar on a terminal, else a line now and then."""
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        TaskProgressColumn,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
 
-    from app.cli.validation import validation
     from tracker.training.loop import Hooks
 
     console = Console(stderr=True)
-    columns = (
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.description}"),
-    )
-    shown = console.is_terminal and group.leads
-    with Progress(*columns, console=console, transient=True, disable=not shown) as bars:
-        task = bars.add_task("starting", total=1.0)
+    shown = console.is_terminal and leads
+    times = (TimeElapsedColumn(), TimeRemainingColumn())
+    columns = (BarColumn(), TaskProgressColumn(), *times, TextColumn("{task.description}"))
+    with Bars(*columns, console=console, transient=True, disable=not shown) as bars:
+        bar = bars.add_task("starting", total=1.0)
 
         def report(progress: "Progress") -> None:
-            bars.update(task, completed=progress.share, description=_line(progress))
-            if not shown:
+            if shown:
+                short = f"step {progress.step}, loss {progress.losses['total']:.3f}"
+                bars.update(bar, completed=progress.share, description=short)
+            else:
                 typer.echo(_line(progress), err=True)
 
-        score = validation(config, validate) if group.leads and config.train.validate_every else None
-
-        def scored(network: "CoTracker3") -> dict[str, float]:
+        def validate(network: "CoTracker3") -> dict[str, float]:
             assert score is not None
             figures = score(network)
-            bars.console.print("validation: " + ", ".join(f"{name} {value:.1f}" for name, value in figures.items()))
+            line = "validation: " + ", ".join(f"{name} {value:.1f}" for name, value in figures.items())
+            bars.console.print(line, soft_wrap=True) if shown else typer.echo(line, err=True)
             return figures
 
-        yield Hooks(report, scored if score else None, should_stop)
+        yield Hooks(report, validate if score else None, should_stop)
 
 
 def _run(run: Callable[[], "Summary"]) -> "Summary":

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from tracker.evaluation import NpzFolder, evaluate_tracker, tapvid_metrics
+from tracker.evaluation import EvaluationDataset, evaluate_tracker, open_dataset, tapvid_metrics
 from tracker.evaluation.evaluate import to_metric_pixels
 from tracker.files import InputError
 from tracker.inference.cotracker import CoTrackerTracker
@@ -32,7 +32,7 @@ def validation(config: TrainingConfig, folders: Sequence[str]) -> Callable[[CoTr
     Raises:
         InputError: a folder is none, or holds no ground truth.
     """
-    truths = [NpzFolder(_folder(name)) for name in folders]
+    truths = [_open(name) for name in folders]
     held = held_clips(config)
 
     def score(network: CoTracker3) -> Figures:
@@ -47,7 +47,7 @@ def validation(config: TrainingConfig, folders: Sequence[str]) -> Callable[[CoTr
 
 
 def held_clips(config: TrainingConfig) -> list[Clips]:
-    """Synthetic clips that no training sees, one by one: of the configuration where its clips are made, else the usual."""
+    """Synthetic clips that no training sees, one by one, made as the configuration says."""
     synthetic = config.data.synthetic
     source = SyntheticClips(synthetic, "cpu", config.train.validation_seed)
     return [source.sample(1) for _ in range(config.train.validation_clips)]
@@ -64,7 +64,9 @@ def score_clips(network: CoTracker3, held: Sequence[Clips]) -> Figures:
         result = network(one.video, queries)
         seen = result.visibility * result.confidence > VISIBLE_ABOVE
         arrays = (queries, ~one.visible, one.tracks, ~seen, result.tracks, one.valid)
-        scores.append(_score(*(array.cpu().numpy() for array in arrays), size_wh=one.video.shape[:-3:-1]))
+        scores.append(
+            _score(*(array.cpu().numpy() for array in arrays), size_wh=(one.video.shape[-1], one.video.shape[-2]))
+        )
     return {new: 100 * float(np.nanmean([score[old] for score in scores])) for old, new in NAMES.items()}
 
 
@@ -85,7 +87,7 @@ def _score(
     return {name: float(metrics[name][0]) for name in NAMES}
 
 
-def _folder(name: str) -> Path:
+def _open(name: str) -> EvaluationDataset:
     if not name.startswith(NPZ):
         raise InputError(f"--validate {name}: must be npz:FOLDER")
-    return Path(name.removeprefix(NPZ))
+    return open_dataset(name)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from torch.utils.tensorboard import SummaryWriter
+    from torch.utils.tensorboard import SummaryWriter as _Writer
 
 
 class Journal:
@@ -17,7 +17,7 @@ class Journal:
 
     def __init__(self, folder: Path | None) -> None:
         self.note = ""
-        self._writer: SummaryWriter | None = None
+        self._writer: _Writer | None = None
         if folder is None:
             return
         try:

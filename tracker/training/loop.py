@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import torch
 from torch import nn
@@ -19,6 +19,7 @@ from tracker.training.distributed import Group
 from tracker.training.ema import AverageWeights
 from tracker.training.journal import Journal
 from tracker.training.losses import Losses, stage_one_loss
+from tracker.training.progress import Progress, Reason, Summary, Sums
 from tracker.training.queries import sample_queries, without_faults
 from tracker.training.samples import Clips, ClipSource
 from tracker.training.schedule import Cycle, OneCycle
@@ -29,31 +30,6 @@ BAD_STEPS_ALLOWED = 3  # one after the other, under bfloat16; float32 has no exc
 
 class Diverged(InputError):
     """The loss or its gradient is no number any more."""
-
-
-class Progress(NamedTuple):
-    """How a run is doing; the figures are means since the last report."""
-
-    step: int
-    share: float  # done of the cycle
-    seconds: float  # of this run
-    clips: int
-    rate: float
-    losses: dict[str, float]  # by the names of `Losses`
-    gradient: float  # norm before clipping
-    data_share: float  # of the time, spent on getting clips
-
-
-class Summary(NamedTuple):
-    """How a run ended."""
-
-    reason: Literal["finished", "time", "steps", "stopped"]
-    step: int
-    clips: int
-    seconds: float  # of training, with those before it was resumed
-    losses: dict[str, float]
-    skipped: int  # steps whose gradient was no number
-    data_share: float
 
 
 @dataclass(frozen=True)
@@ -150,8 +126,8 @@ class Trainer:
         self.note = ""
         if start is not None and start.state is not None:
             self._restore(start.state)
-        self.sums = _Sums()
-        self.totals = _Sums()
+        self.sums = Sums()
+        self.totals = Sums()
         self.last_losses: dict[str, float] = {}
 
     def run(self) -> Summary:
@@ -161,9 +137,7 @@ class Trainer:
             Diverged: the loss is no number any more; the last checkpoint stays.
             InputError: a checkpoint cannot be written; the one before stays.
         """
-        leads = self.group.leads and self.output is not None
-        assert not leads or self.output is not None
-        journal = Journal(self.output.folder / "tensorboard" if leads and self.output else None)
+        journal = Journal(self.output.folder / "tensorboard" if self.output and self.group.leads else None)
         self.note = " ".join(filter(None, (self.note, journal.note)))
         try:
             return self._run(journal)
@@ -197,9 +171,7 @@ class Trainer:
             if every and self.step_number % every == 0:
                 self._validate(journal)
 
-    def _ending(
-        self, share: float, time_is_over: bool, stopped: bool
-    ) -> Literal["finished", "time", "steps", "stopped"] | None:
+    def _ending(self, share: float, time_is_over: bool, stopped: bool) -> Reason | None:
         if share >= 1:
             return "finished" if self.limits.seconds is None else "time"
         if time_is_over:
@@ -293,7 +265,7 @@ class Trainer:
         seconds = self.sums.seconds / self.sums.steps
         others = {"rate": progress.rate, "gradient": progress.gradient, "data_share": progress.data_share}
         journal.write(self.step_number, {**curves, **others, "seconds_per_step": seconds, "skipped": self.skipped})
-        self.sums = _Sums()
+        self.sums = Sums()
         if self.group.leads:
             self.hooks.report(progress)
 
@@ -310,7 +282,7 @@ class Trainer:
             copy.load_state_dict(self.average.state(), strict=False)
         return copy.eval()
 
-    def _summary(self, reason: Literal["finished", "time", "steps", "stopped"], elapsed: float) -> Summary:
+    def _summary(self, reason: Reason, elapsed: float) -> Summary:
         seconds = self.seconds_before + elapsed
         share = self.totals.data_share()
         return Summary(reason, self.step_number, self.clips, seconds, self.last_losses, self.skipped, share)
@@ -352,25 +324,3 @@ class Trainer:
             self.queries.set_state(state["chance"][self.group.rank])
             self.source.restore(state["data"][self.group.rank])
         self.cycle.go_on(self.step_number, state["first_step"], state["share"])
-
-
-class _Sums:
-    """What has been added up since the last report."""
-
-    def __init__(self) -> None:
-        self.values = [0.0] * len(Losses._fields)
-        self.gradient = self.data_seconds = self.seconds = 0.0
-        self.steps = 0
-
-    def add(self, values: list[float], gradient: float, data_seconds: float, seconds: float) -> None:
-        self.values = [a + b for a, b in zip(self.values, values, strict=True)]
-        self.gradient += gradient
-        self.data_seconds += data_seconds
-        self.seconds += seconds
-        self.steps += 1
-
-    def losses(self) -> list[float]:
-        return [value / self.steps for value in self.values]
-
-    def data_share(self) -> float:
-        return self.data_seconds / self.seconds if self.seconds else 0.0

@@ -18,12 +18,8 @@ from tracker.models.cotracker3 import CoTracker3, CoTracker3Config
 
 WEIGHTS, SHARDED, STATE = "weights.safetensors", "weights", "state.pt"
 FORMAT = 1
-FREE_FIELDS = {
-    "kind",
-    "window",
-    "iterations",
-    "resolution",
-}  # of the model's configuration: no learned number hangs on them
+# Fields of the model's configuration that no learned number hangs on.
+FREE_FIELDS = {"kind", "window", "iterations", "resolution", "flow", "area_resize"}
 
 
 @dataclass(frozen=True)
