@@ -16,7 +16,7 @@ BENDS = 2  # waves that bend a layer
 CONTRACTION = 0.4  # bound of the Lipschitz constant of the bending: the inverse converges at least at this rate
 
 # Frame widths in a frame's time of slow, middle and fast clips, and how often a clip is which.
-SPEEDS = torch.tensor([[0.0005, 0.006], [0.006, 0.04], [0.04, 0.2]], dtype=DOUBLE)
+SPEEDS = torch.tensor([[0.0005, 0.006], [0.006, 0.04], [0.04, 0.3]], dtype=DOUBLE)
 SPEED_SHARES = torch.tensor([0.35, 0.40, 0.25], dtype=DOUBLE)
 CROSSING = 0.3  # share of the objects that cross the frame in any clip, hiding what is below
 PARTS = 0.25  # share of the objects that are joined to the one below and swing on it, as limbs do
@@ -97,7 +97,7 @@ def _draw_pace(clips: int, layers: int, frames: int, scale: float, generator: to
     low, high = SPEEDS[tempo].log().unbind(-1)
     clip = (low + (high - low) * uniform((clips,), 0, 1, generator)).exp()
     shape = (clips, layers)
-    layer = clip[:, None] * chance(shape, 0.85, generator) * log_uniform(shape, 0.15, 1.5, generator)
+    layer = clip[:, None] * chance(shape, 0.85, generator) * log_uniform(shape, 0.2, 1.5, generator)
     crossing = chance(shape, CROSSING, generator) & chance((clips, 1), 0.85, generator)
     crossing[:, 0] = False
     across = log_uniform(shape, 0.5, 2.5, generator) / frames

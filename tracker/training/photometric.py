@@ -80,7 +80,7 @@ def _defocus(video: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _grey(video: Tensor, generator: torch.Generator) -> Tensor:
-    return video.mean(2, keepdim=True).expand_as(video)
+    return video.mean(2, keepdim=True).repeat(1, 1, 3, 1, 1)
 
 
 def _noise(video: Tensor, generator: torch.Generator) -> Tensor:

@@ -35,8 +35,10 @@ def choose_points(
     after = visible.cummax(1).values
     unseen = 1 - seen / after.sum(1).clamp(min=1)
     preference = torch.where(usable, weight.clamp(min=1e-6).log(), -torch.inf)
-    preference = preference + _slope(preference, unseen, hidden) * unseen
-    noise = torch.rand(preference.shape, generator=generator, device=preference.device).clamp(min=1e-9)
+    # Clips differ; where little is hidden at all no choice reaches the share, so others have to go beyond it.
+    aim = hidden * (0.7 + 1.1 * torch.rand(batch, 1, generator=generator, device=preference.device))
+    preference = preference + _slope(preference, unseen, aim.clamp(max=0.95)) * unseen
+    noise = torch.rand(preference.shape, generator=generator, device=preference.device).clamp(1e-9, 1 - 1e-7)
     score = preference - (-noise.log()).log()
     best = score.topk(count, dim=1)
     # Where too few are usable the best one is repeated.
@@ -113,8 +115,8 @@ def _contrast(textures: Textures, layer: Tensor, texture: Tensor) -> Tensor:
     return (0.2 + change.clamp(max=1)) * solid
 
 
-def _slope(preference: Tensor, unseen: Tensor, hidden: float) -> Tensor:
-    """The strength of preference (B, 1) for hidden points with which their expected share is ``hidden``."""
+def _slope(preference: Tensor, unseen: Tensor, hidden: Tensor) -> Tensor:
+    """The strength of preference (B, 1) for hidden points with which their expected share is ``hidden`` (B, 1)."""
     low = torch.full_like(unseen[:, :1], -STRONGEST)
     high = -low
     for _ in range(16):
