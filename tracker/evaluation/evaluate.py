@@ -110,7 +110,9 @@ def evaluate_tracker(
             out and named in the report.
     """
     report = EvaluationReport(dataset.name, query_mode, single_point)
+    missing = set(videos)
     for video in dataset.videos(frozenset(videos)):
+        missing.discard(video.name)
         cut = video if frames is None else video.first_frames(frames)
         try:
             score = _score_video(label or tracker.name, tracker, cut, query_mode, single_point, progress)
@@ -122,6 +124,7 @@ def evaluate_tracker(
         else:
             report.rows.append(score)
     report.skipped[:0] = dataset.skipped
+    report.skipped.extend(f"{dataset.name}: there is no video {name} that can be read" for name in sorted(missing))
     if not report.rows:
         reason = f", the first because {report.skipped[0]}" if report.skipped else ""
         raise InputError(f"{dataset.name}: no video to score{reason}")
