@@ -51,6 +51,16 @@ class Augmentation:
     flip_horizontal: float = 0.5
     flip_vertical: float = 0.5
 
+    def __post_init__(self) -> None:
+        for name in ("eraser_count", "eraser_side", "blur_sigma", "scale"):
+            low, high = getattr(self, name)
+            if not 0 < low <= high:
+                raise ValueError(f"{name} = {low}, {high} must be above 0 and in order")
+        if min(self.crop) < 1 or min(self.padding, self.scale_drift, self.offset_drift) < 0:
+            raise ValueError("crop must be more than 0; padding, scale_drift and offset_drift not less")
+        if self.blur_kernel % 2 == 0:
+            raise ValueError(f"blur_kernel = {self.blur_kernel} must be odd")
+
 
 def augment(clips: Clips, config: Augmentation, generator: Generator) -> Clips:
     """Eraser, colour jitter, blur, padding, scale, crop and flips, each clip by chances of its own.
