@@ -8,6 +8,8 @@ import pytest
 from tests.cli.commandline import refusal, run
 from tests.evaluation.made import npz_folder, tapvid_record, write_pickle
 from tests.evaluation.test_datasets import Evil
+from tests.small_models import small_model
+from tracker.checkpoints import save_checkpoint
 
 
 def test_trackers_are_compared_in_one_table(tmp_path):
@@ -77,3 +79,17 @@ def test_wrong_choices_are_refused_before_the_work(tmp_path, arguments, reason):
 def test_a_missing_video_leaves_nothing_to_score(tmp_path):
     root = npz_folder(tmp_path, video=np.array("videos/gone.mp4"))
     assert "no video to score" in refusal("evaluate", "--model", "does-not-move", "--dataset", f"npz:{root}")
+
+
+@pytest.mark.parametrize("kind", ["online", "offline"])
+def test_a_weights_file_is_scored_with_support_points(tmp_path, kind):
+    weights = tmp_path / f"{kind}.safetensors"
+    save_checkpoint(weights, small_model(kind))
+    dataset = f"npz:{npz_folder(tmp_path / 'data')}"
+    arguments = ["evaluate", "--model", weights, "--dataset", dataset, "--frames", 8, "--device", "cpu", "--json"]
+    results = [run(*arguments, *more) for more in ([], ["--single-point"])]
+    together, alone = (json.loads(result.stdout) for result in results)
+    assert together["rows"][0]["model"] == str(weights)
+    assert (together["single_point"], alone["single_point"]) == (False, True)
+    assert together["rows"][0]["queries"] == alone["rows"][0]["queries"] == 3
+    assert 0 <= alone["rows"][0]["metrics"]["average_jaccard"] <= 1

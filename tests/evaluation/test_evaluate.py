@@ -1,6 +1,7 @@
 """Scoring trackers on clips whose motion is known."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from tests.cli.commandline import STEP
 from tests.evaluation.made import dynamic_replica, jpeg_record, npz_folder, tapvid_record, write_pickle
 from tests.small_models import small_model
 from tracker.evaluation import DoesNotMove, evaluate_tracker, open_dataset
-from tracker.evaluation.evaluate import to_metric_pixels
+from tracker.evaluation.evaluate import COLUMNS, DENSE_COLUMNS, to_metric_pixels
 from tracker.files import InputError
 from tracker.inference.cotracker import CoTrackerTracker
 from tracker.inference.lucas_kanade import LucasKanade
@@ -133,3 +134,11 @@ def test_a_video_that_breaks_off_is_left_out_and_named(tmp_path):
 def test_pixel_centres_become_distances_from_the_corner():
     corners = np.array([[-0.5, -0.5], [159.5, 119.5]], np.float32)
     np.testing.assert_allclose(to_metric_pixels(corners, (160, 120)), [[0, 0], [256, 256]])
+
+
+def test_the_page_explains_every_column():
+    page = (Path(__file__).parents[2] / "docs" / "evaluation.md").read_text(encoding="utf-8")
+    for column, name in (COLUMNS | DENSE_COLUMNS).items():
+        if not name.startswith("pts_within"):
+            assert f"`{name}`" in page
+            assert f"{column}" in page

@@ -26,9 +26,9 @@ def cases(name: str) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
 def test_every_published_case_comes_out_the_same():
     listed, arrays = cases("metrics_cases")
     for case in listed:
-        inputs: list[Any] = [arrays[f"{case['name']}/in/{name}"] for name in INPUTS]
+        inputs: dict[str, Any] = {name: arrays[f"{case['name']}/in/{name}"] for name in INPUTS}
         for trackwise, place in ((False, "out"), (True, "out_trackwise")):
-            found = tapvid_metrics(*inputs, case["query_mode"], trackwise=trackwise)
+            found = tapvid_metrics(**inputs, query_mode=case["query_mode"], trackwise=trackwise)
             prefix = f"{case['name']}/{place}/"
             expected = {key.removeprefix(prefix): value for key, value in arrays.items() if key.startswith(prefix)}
             assert found.keys() == expected.keys()
