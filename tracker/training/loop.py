@@ -193,7 +193,7 @@ class Trainer:
         self.optimiser.zero_grad(set_to_none=True)
         parts, data_seconds = self._gradients()
         norm = float(nn.utils.clip_grad_norm_(self.network.parameters(), self.config.optimiser.clip))
-        values = [float(part) for part in parts]
+        values: list[float] = parts.tolist()
         bad = not all(map(math.isfinite, (norm, *values)))
         [bad_anywhere] = self.group.largest([bad])
         if bad_anywhere:

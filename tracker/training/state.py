@@ -18,6 +18,8 @@ from tracker.models.cotracker3 import CoTracker3, CoTracker3Config
 
 WEIGHTS, SHARDED, STATE = "weights.safetensors", "weights", "state.pt"
 FORMAT = 1
+# What PyTorch raises, reading something else.
+DAMAGED = (pickle.UnpicklingError, RuntimeError, EOFError, LookupError, ValueError, AttributeError, TypeError)
 # Fields of the model's configuration that no learned number hangs on.
 FREE_FIELDS = {"kind", "window", "iterations", "resolution", "flow", "area_resize"}
 
@@ -144,7 +146,7 @@ def _read_state(path: Path) -> dict[str, Any]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise describe_os_error(path, error) from error
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+    except DAMAGED as error:
         raise InputError(f"{path}: no state of a training, or one that is cut off or damaged") from error
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise InputError(f"{path}: no state of a training, or one of a later version")
