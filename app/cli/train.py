@@ -14,11 +14,11 @@ from app.cli.track import Device
 from tracker.files import InputError
 
 if TYPE_CHECKING:
-    from tracker.training.progress import Progress, Summary
-
     from tracker.models.cotracker3 import CoTracker3
     from tracker.training.config import TrainingConfig
     from tracker.training.loop import Hooks
+    from tracker.training.progress import Progress, Summary
+    from tracker.training.state import Start
 
     Score = Callable[[CoTracker3], dict[str, float]]
 
@@ -53,7 +53,7 @@ def train(
     from app.cli.validation import validation
     from tracker.training.distributed import joined_group
     from tracker.training.loop import Limits, Trainer
-    from tracker.training.sources import describe_data, open_source
+    from tracker.training.sources import describe_data, opened_source
     from tracker.training.state import Output, read_start
 
     path = find_config(config)
@@ -70,14 +70,15 @@ def train(
     with joined_group(device.value) as group, _stop_signals() as should_stop:
         if group.leads:
             results.prepare(resume)
-            if start is not None and start.state is None:
-                typer.echo(f"{start.path}: weights alone, the optimiser starts afresh", err=True)
-        source = open_source(chosen.data, group.device, chosen.train.seed + SEEDS_APART * group.rank)
         score = validation(chosen, validate or []) if group.leads and chosen.train.validate_every else None
-        with _hooks(score, should_stop, group.leads) as hooks:
+        own_seed = chosen.train.seed + SEEDS_APART * group.rank
+        shown = _hooks(score, should_stop, group.leads)
+        with opened_source(chosen.data, group.device, own_seed) as source, shown as hooks:
             trainer = Trainer(
                 chosen, source, results, facts=facts, start=start, limits=limits, group=group, hooks=hooks
             )
+            if group.leads:
+                _tell_start(start, trainer.step_number)
             summary = _run(trainer.run)
         if group.leads:
             if trainer.note:
@@ -171,6 +172,12 @@ def _hooks(score: "Score | None", should_stop: Callable[[], bool], leads: bool) 
             return figures
 
         yield Hooks(report, validate if score else None, should_stop)
+
+
+def _tell_start(start: "Start | None", step: int) -> None:
+    if start is not None:
+        what = "weights alone, the optimiser starts afresh" if start.state is None else f"going on after step {step}"
+        typer.echo(f"{start.path}: {what}", err=True)
 
 
 def _run(run: Callable[[], "Summary"]) -> "Summary":

@@ -11,7 +11,8 @@ from tracker.models.cotracker3 import CoTracker3Config
 from tracker.training.config import OptimiserConfig, RunConfig, TrainingConfig
 from tracker.training.samples import Clips
 
-TINY = {**SMALL, "resolution": (32, 32), "depth": 1, "width": 24, "heads": 2, "correlation_hidden": 12, "radius": 1}
+TINY: dict[str, Any] = {**SMALL, "resolution": (32, 32), "depth": 1, "width": 24, "heads": 2}
+TINY |= {"correlation_hidden": 12, "radius": 1}
 
 
 def tiny_config(kind: str = "online", **changes: Any) -> TrainingConfig:

@@ -10,12 +10,18 @@ from tracker.checkpoints import load_checkpoint
 from tracker.training.activations import recompute_activations
 from tracker.training.loop import Diverged, Hooks, Limits, Trainer, new_network, predict
 from tracker.training.losses import stage_one_loss
+from tracker.training.progress import Progress
 from tracker.training.queries import first_queries
 from tracker.training.state import Output, read_start
 
 
 def weights_of(trainer):
     return {name: weights.detach().clone() for name, weights in trainer.network.named_parameters()}
+
+
+def averages_of(trainer):
+    assert trainer.average is not None
+    return trainer.average.weights
 
 
 def stop_after(steps):
@@ -35,7 +41,7 @@ def test_it_learns_one_clip(kind):
     """The real loop drives the loss of a clip of small motion to nearly nothing."""
     config = tiny_config(kind, steps=350, batch=1, learning_rate=3e-3, log_every=10)
     clips = moving_clips(1, torch.Generator().manual_seed(4))
-    reports = []
+    reports: list[Progress] = []
     summary = Trainer(config, OneClip(clips), hooks=Hooks(report=reports.append)).run()
     assert (summary.reason, summary.step, summary.clips) == ("finished", 350, 350)
     first, last = reports[0].losses, reports[-1].losses
@@ -59,7 +65,7 @@ def test_going_on_is_exact(tmp_path, kind):
     summary = second.run()
     assert (summary.reason, summary.step, summary.clips) == ("finished", 6, 24)
     assert same_tensors(weights_of(whole), weights_of(second))
-    assert same_tensors(whole.average.weights, second.average.weights)
+    assert same_tensors(averages_of(whole), averages_of(second))
     assert not same_tensors(weights_of(whole), weights_of(first))
 
 
@@ -104,7 +110,7 @@ def test_the_time_ends_it_and_the_learning_rate_with_it(monkeypatch):
 
     monkeypatch.setattr("tracker.training.loop.time.monotonic", monotonic)
     config = tiny_config(steps=100_000, log_every=1, checkpoint_every_minutes=1e9)
-    reports = []
+    reports: list[Progress] = []
     summary = Trainer(config, MovingClips(), limits=Limits(seconds=600), hooks=Hooks(report=reports.append)).run()
     assert summary.reason == "time"
     assert 550 <= summary.seconds <= 630  # a step and what is around it take 30 of these seconds
@@ -142,7 +148,7 @@ def test_a_loss_that_is_no_number_stops_it_and_the_checkpoint_stays(tmp_path, pr
     good.run()
     files = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
     assert len(files) == 2
-    trainers = []
+    trainers: list[Trainer] = []
     source = MovingClips(spoil=overflow(trainers, 4))
     trainers.append(Trainer(config, source, Output(tmp_path), start=read_start(tmp_path, config.model)))
     with pytest.raises(Diverged, match=f"the loss is no number at step {stops_at}; the last checkpoint is kept"):
@@ -162,7 +168,12 @@ def test_one_bad_gradient_is_skipped_under_bfloat16(monkeypatch):
 
     monkeypatch.setattr("tracker.training.loop.nn.utils.clip_grad_norm_", once_bad)
     before = []
-    trainer.hooks = Hooks(should_stop=lambda: before.append(weights_of(trainer)))
+
+    def should_stop():
+        before.append(weights_of(trainer))
+        return False
+
+    trainer.hooks = Hooks(should_stop=should_stop)
     summary = trainer.run()
     assert (summary.step, summary.skipped) == (6, 1)
     assert same_tensors(before[2], before[3])
@@ -213,16 +224,21 @@ def test_bfloat16_keeps_positions_in_float32():
 def test_averaged_weights_are_what_is_used(tmp_path):
     config = tiny_config(ema_decay=0.5)
     seen = []
-    hooks = Hooks(validate=lambda network: seen.append(network) or {"score": 1.0})
+
+    def validate(network):
+        seen.append(network)
+        return {"score": 1.0}
+
+    hooks = Hooks(validate=validate)
     trainer = Trainer(
         replace(config, train=replace(config.train, validate_every=6)), MovingClips(), Output(tmp_path), hooks=hooks
     )
     trainer.run()
     saved = dict(load_checkpoint(tmp_path)[0].named_parameters())
-    for name, average in trainer.average.weights.items():
+    for name, average in averages_of(trainer).items():
         assert torch.equal(saved[name], average.half().float())
         assert torch.equal(seen[0].get_parameter(name), average)
-    assert not same_tensors(weights_of(trainer), trainer.average.weights)
+    assert not same_tensors(weights_of(trainer), averages_of(trainer))
 
 
 def test_curves_are_written(tmp_path):

@@ -95,9 +95,7 @@ def test_frames_beyond_the_clip_do_not_count():
     within, beyond = torch.ones(1, 1, 4, 1, 2), torch.ones(1, 1, 4, 1, 2)
     beyond[:, :, 2:] = 1e6
     clips = truth(torch.zeros(1, 6, 1, 2))
-    losses = stage_one_loss(
-        [one_window(within), one_window(beyond, start=4)], clips, torch.zeros(1, 1, 3), "online"
-    )
+    losses = stage_one_loss([one_window(within), one_window(beyond, start=4)], clips, torch.zeros(1, 1, 3), "online")
     assert float(losses.track) == pytest.approx(0.5)
 
 

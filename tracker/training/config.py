@@ -1,13 +1,14 @@
 """What a training run is made of, as read from a TOML file."""
 
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from tracker.files import InputError, describe_os_error
 from tracker.models.cotracker3 import CoTracker3Config
+from tracker.training.augment import Augmentation
+from tracker.training.sequences import ClipChoice
 from tracker.training.synthetic import SyntheticConfig
 from tracker.training.tables import check_keys, read_table
 
@@ -63,19 +64,25 @@ class RunConfig:
 
 @dataclass(frozen=True)
 class DataConfig:
-    """Where clips come from.
+    """Where clips come from, the `[data]` of the file.
 
     Attributes:
         kind: made on the fly, or the layout of a folder.
-        synthetic: of clips that are made, where the kind is that.
-        folder: of the data set, where it is one.
-        options: what the reader of the data set is given beside it.
+        synthetic: of the clips that are made, to train on or to be held back.
+        augmentation: of synthetic clips; that of a folder's clips is in `choice`.
+        folder, choice: the data set, and what of it makes a clip.
     """
 
     kind: DataKind = "synthetic"
     synthetic: SyntheticConfig = field(default_factory=SyntheticConfig)
+    augmentation: Augmentation | None = None
     folder: str = ""
-    options: Mapping[str, Any] = field(default_factory=dict)
+    choice: ClipChoice | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the clips."""
+        return self.synthetic.size if self.choice is None else self.choice.size
 
 
 @dataclass(frozen=True)
@@ -106,12 +113,14 @@ def read_training_config(path: Path) -> TrainingConfig:
     for name, table in tables.items():
         if name not in sections or not isinstance(table, dict):
             raise InputError(f'{path}: there is no section "{name}"; there are {", ".join(sections)}')
-    return TrainingConfig(
+    config = TrainingConfig(
         model=_read_model(tables.get("model", {}), path),
         data=_read_data(tables.get("data", {}), path),
         optimiser=read_table(OptimiserConfig, tables.get("optimiser", {}), path, "optimiser"),
         train=read_table(RunConfig, tables.get("train", {}), path, "train"),
     )
+    _check_fit(config, path)
+    return config
 
 
 def _read_model(table: dict[str, Any], path: Path) -> CoTracker3Config:
@@ -123,6 +132,11 @@ def _read_model(table: dict[str, Any], path: Path) -> CoTracker3Config:
     kind = name.removeprefix("cotracker3-")
     values = {"kind": kind, "window": WINDOWS[kind], **{key: value for key, value in table.items() if key != "name"}}
     config = read_table(CoTracker3Config, values, path, "model")
+    whole = [one.name for one in fields(config) if type(getattr(config, one.name)) is int and one.name != "radius"]
+    try:
+        _check_positive(config, *whole)
+    except ValueError as error:
+        raise InputError(f"{path}: [model] {error}") from error
     if config.width % config.heads:
         raise InputError(f"{path}: [model] width = {config.width} must be a multiple of heads = {config.heads}")
     return config
@@ -130,12 +144,44 @@ def _read_model(table: dict[str, Any], path: Path) -> CoTracker3Config:
 
 def _read_data(table: dict[str, Any], path: Path) -> DataConfig:
     kind = table.get("kind", "synthetic")
-    rest = {key: value for key, value in table.items() if key != "kind"}
-    if kind != "synthetic":
-        return read_table(DataConfig, {"kind": kind}, path, "data")
-    known = ["kind", *(one.name for one in fields(SyntheticConfig))]
-    check_keys(rest, known, path, "data")
-    return DataConfig("synthetic", read_table(SyntheticConfig, rest, path, "data"))
+    kinds = get_args(DataKind)
+    if kind not in kinds:
+        raise InputError(f"{path}: [data] kind = {kind!r} must be {' or '.join(map(repr, kinds))}")
+    source: type[SyntheticConfig | ClipChoice] = SyntheticConfig if kind == "synthetic" else ClipChoice
+    own = ["kind", "augmentation"] if kind == "synthetic" else ["kind", "folder"]
+    check_keys(table, [*own, *(one.name for one in fields(source) if one.name not in own)], path, "data")
+    rest = {key: value for key, value in table.items() if key not in own}
+    if kind == "synthetic":
+        synthetic = read_table(SyntheticConfig, rest, path, "data")
+        return DataConfig(kind, synthetic, _read_augmentation(table, synthetic.size, path))
+    folder = table.get("folder")
+    if not isinstance(folder, str) or not folder:
+        raise InputError(f"{path}: [data] of kind {kind!r} needs folder, the place of the data set")
+    rest.pop("augmentation", None)
+    choice = read_table(ClipChoice, rest, path, "data")
+    choice = replace(choice, augmentation=_read_augmentation(table, choice.size, path))
+    return DataConfig(kind, folder=folder, choice=choice)
+
+
+def _read_augmentation(table: dict[str, Any], size: tuple[int, int], path: Path) -> Augmentation | None:
+    """What [data.augmentation] says; where there is no such section clips stay as they are. The crop is the size."""
+    if "augmentation" not in table:
+        return None
+    if not isinstance(table["augmentation"], dict):
+        raise InputError(f"{path}: [data] augmentation must be a section, [data.augmentation]")
+    known = [one.name for one in fields(Augmentation) if one.name != "crop"]
+    check_keys(table["augmentation"], known, path, "data.augmentation")
+    return replace(read_table(Augmentation, table["augmentation"], path, "data.augmentation"), crop=size)
+
+
+def _check_fit(config: TrainingConfig, path: Path) -> None:
+    """Raise InputError where the network cannot take the clips."""
+    stride, size = config.model.stride, list(config.data.size)
+    least = max(16, stride * 2 ** (config.model.levels - 1))
+    if any(side % stride for side in size):
+        raise InputError(f"{path}: [data] size = {size}: both must be multiples of the network's stride, {stride}")
+    if min(size) < least:
+        raise InputError(f"{path}: [data] size = {size}: both must be at least {least} for this network")
 
 
 def _check_positive(config: object, *names: str) -> None:

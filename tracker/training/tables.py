@@ -25,11 +25,12 @@ def read_table(cls: type[T], table: Mapping[str, Any], path: Path, section: str)
         raise InputError(f"{path}: [{section}] needs {missing[0]}")
     values: dict[str, Any] = {}
     for key, value in table.items():
+        inner = _dataclass_in(hints[key])
+        if inner is not None and isinstance(value, dict):
+            values[key] = read_table(inner, value, path, f"{section}.{key}")
+            continue
         try:
-            if is_dataclass(hints[key]) and isinstance(value, dict):
-                values[key] = read_table(hints[key], value, path, f"{section}.{key}")
-            else:
-                values[key] = _converted(value, hints[key])
+            values[key] = _converted(value, hints[key])
         except TypeError:
             raise InputError(f"{path}: [{section}] {key} = {value!r} must be {_in_words(hints[key])}") from None
     try:
@@ -66,6 +67,11 @@ def _converted(value: Any, hint: Any) -> Any:
     if type(value) is not hint:  # not isinstance: true is no number
         raise TypeError
     return value
+
+
+def _dataclass_in(hint: Any) -> Any:
+    """The dataclass that a type is or may be; None where it is none."""
+    return next((one for one in (hint, *get_args(hint)) if is_dataclass(one)), None)
 
 
 def _first_that_fits(value: Any, choices: tuple[Any, ...]) -> Any:
