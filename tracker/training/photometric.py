@@ -68,15 +68,22 @@ def _vignette(video: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _defocus(video: Tensor, generator: torch.Generator) -> Tensor:
-    batch, frames = video.shape[:2]
-    sigma = _uniform((batch, 1), 0.4, 1.6, generator)
+    sigma = _uniform((len(video), 1), 0.4, 1.6, generator)
     offset = torch.arange(-4, 5, device=video.device)
     kernel = torch.exp(-0.5 * (offset / sigma).square())
     kernel = kernel / kernel.sum(1, keepdim=True)
-    flat = video.flatten(1, 2).transpose(0, 1)  # (T * 3, B, H, W)
-    flat = F.conv2d(F.pad(flat, (4, 4, 0, 0), mode="reflect"), kernel[:, None, None, :], groups=batch)
-    flat = F.conv2d(F.pad(flat, (0, 0, 4, 4), mode="reflect"), kernel[:, None, :, None], groups=batch)
-    return flat.transpose(0, 1).unflatten(1, (frames, 3))
+    return _weighted(_weighted(video, kernel, -1), kernel, -2)
+
+
+def _weighted(video: Tensor, kernel: Tensor, dim: int) -> Tensor:
+    """Every clip convolved along one dimension with its own kernel (B, 9); faster than a grouped convolution."""
+    size, reach = video.shape[dim], kernel.shape[1] // 2
+    padding = (reach, reach, 0, 0) if dim == -1 else (0, 0, reach, reach)
+    padded = F.pad(video.flatten(0, 1), padding, mode="replicate").unflatten(0, video.shape[:2])
+    total = torch.zeros_like(video)
+    for tap, weight in enumerate(kernel.T):
+        total.addcmul_(padded.narrow(dim, tap, size), weight.view(-1, 1, 1, 1, 1))
+    return total
 
 
 def _grey(video: Tensor, generator: torch.Generator) -> Tensor:

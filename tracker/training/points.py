@@ -69,8 +69,7 @@ def follow(textures: Textures, view: View, layer: Tensor, texture: Tensor, frame
 
 def alpha_at(textures: Textures, view: View, layer: int, clip: Tensor, world: Tensor) -> Tensor:
     """The alpha of an object at world points (F, P, 2): (F, P)."""
-    bend = Bend(*(tensor[:, layer] for tensor in view.bend))
-    point = to_texture(view.inverse[:, layer], bend, world)
+    point = to_texture(view.inverse[:, layer], view.bend_of(layer, slice(None)), world)
     return sample_layer(textures.objects[:, layer - 1, 3:], clip, point)[:, 0]
 
 

@@ -32,21 +32,28 @@ class View(NamedTuple):
     gain: Tensor  # (F, L) float32
     boxes: Tensor  # (F, L, 4) float64 on the CPU: least x, y, greatest x, y of a layer in the world
 
+    bent: tuple[bool, ...]  # L, whether any frame bends a layer at all
+
     @classmethod
     def of(cls, poses: Poses, reach: Tensor, device: torch.device) -> Self:
         """``reach`` (F, L): how far beyond -1..1 a plane is to be drawn."""
         forward = poses.homography
         inverse = torch.linalg.inv(forward)
         inverse = inverse / inverse[..., 2:, 2:]
+        bent = tuple(poses.bend.amplitude.movedim(1, 0).flatten(1).any(1).tolist())
         moved = (tensor.to(device, torch.float32) for tensor in (forward, inverse, *poses.bend, poses.gain))
         on_device = tuple(moved)
-        return cls(on_device[0], on_device[1], Bend(*on_device[2:5]), on_device[5], _boxes(forward, 1 + reach))
+        return cls(on_device[0], on_device[1], Bend(*on_device[2:5]), on_device[5], _boxes(forward, 1 + reach), bent)
 
     def frames(self, chosen: slice | Tensor) -> Self:
         """The same view of some of the frames."""
         rest = self.forward[chosen], self.inverse[chosen], Bend(*(b[chosen] for b in self.bend)), self.gain[chosen]
         boxes = self.boxes[chosen if isinstance(chosen, slice) else chosen.cpu()]
-        return type(self)(*rest, boxes)
+        return type(self)(*rest, boxes, self.bent)
+
+    def bend_of(self, layer: int, frames: slice | Tensor) -> Bend | None:
+        """How one layer is bent in some of the frames; None where it never is."""
+        return Bend(*(tensor[frames, layer] for tensor in self.bend)) if self.bent[layer] else None
 
 
 def _boxes(forward: Tensor, side: Tensor) -> Tensor:
@@ -69,7 +76,7 @@ def project(homography: Tensor, points: Tensor) -> Tensor:
     return torch.stack([u, v], -1)
 
 
-def displacement(bend: Bend, points: Tensor) -> Tensor:
+def _displacement(bend: Bend, points: Tensor) -> Tensor:
     """How far the bending moves plane points (..., P, 2); the bend is (..., K, 2)."""
     total = torch.zeros_like(points)
     for k in range(bend.phase.shape[-1]):
@@ -79,17 +86,17 @@ def displacement(bend: Bend, points: Tensor) -> Tensor:
     return total
 
 
-def to_texture(inverse: Tensor, bend: Bend, world: Tensor) -> Tensor:
-    """World points (..., P, 2) -> texture points."""
+def to_texture(inverse: Tensor, bend: Bend | None, world: Tensor) -> Tensor:
+    """World points (..., P, 2) -> texture points; without a bend where the plane is flat."""
     plane = project(inverse, world)
-    return plane + displacement(bend, plane)
+    return plane if bend is None else plane + _displacement(bend, plane)
 
 
 def to_world(forward: Tensor, bend: Bend, texture: Tensor) -> Tensor:
     """Texture points (..., P, 2) -> world points: the inverse of ``to_texture``."""
     plane = texture
     for _ in range(STEPS):
-        plane = texture - displacement(bend, plane)
+        plane = texture - _displacement(bend, plane)
     return project(forward, plane)
 
 
@@ -119,71 +126,63 @@ class Frame(NamedTuple):
 
 
 def draw(textures: Textures, view: View, clip: Tensor, frame: Frame) -> Tensor:
-    """The frames of a view, of clips ``clip`` (F,): (F, 3, H, W) float32 0..1."""
+    """The frames of a view, of clips ``clip`` (F,): (F, 3, H, W) float32 0..1.
+
+    The canvas is a pile of tiles; every layer is laid over those that it may touch, from the back to the front.
+    """
     count, (rows, columns) = len(clip), frame.tiles
-    canvas = _draw_background(textures.backgrounds, view, clip, frame)
-    canvas = canvas.unflatten(2, (rows, TILE)).unflatten(4, (columns, TILE))
-    canvas = canvas.permute(0, 2, 4, 1, 3, 5).reshape(count * rows * columns, 3, TILE, TILE)
-    for layer, touched in enumerate(_touched_tiles(view.boxes, frame), start=1):
+    every = torch.cartesian_prod(*(torch.arange(n, device=clip.device) for n in (count, rows, columns)))
+    canvas = _look(textures.backgrounds, view, 0, clip, every, frame)
+    for layer, touched in enumerate(_touched_tiles(view.boxes, frame, clip.device), start=1):
         if len(touched):
-            _draw_object(canvas, textures.objects[:, layer - 1], view, layer, clip, touched.to(clip.device), frame)
+            place = (touched[:, 0] * rows + touched[:, 1]) * columns + touched[:, 2]
+            colour = _look(textures.objects[:, layer - 1], view, layer, clip, touched, frame)
+            canvas[place] = canvas[place] * (1 - colour[:, 3:]) + colour[:, :3]
     canvas = canvas.view(count, rows, columns, 3, TILE, TILE).permute(0, 3, 1, 4, 2, 5)
     return canvas.reshape(count, 3, rows * TILE, columns * TILE)[..., : frame.height, : frame.width]
 
 
-def _draw_background(backgrounds: Tensor, view: View, clip: Tensor, frame: Frame) -> Tensor:
-    rows, columns = frame.tiles
-    y, x = torch.meshgrid(
-        torch.arange(rows * TILE, device=clip.device, dtype=torch.float32),
-        torch.arange(columns * TILE, device=clip.device, dtype=torch.float32),
-        indexing="ij",
-    )
-    world = frame.to_world(torch.stack([x, y], -1).flatten(0, 1))
-    bend = Bend(*(tensor[:, 0] for tensor in view.bend))
-    grid = to_texture(view.inverse[:, 0], bend, world).unflatten(1, (rows * TILE, columns * TILE))
-    colour = F.grid_sample(backgrounds[clip], grid, padding_mode="reflection", align_corners=False)
-    return colour * view.gain[:, 0, None, None, None]
-
-
-def _touched_tiles(boxes: Tensor, frame: Frame) -> list[Tensor]:
-    """For every object the tiles it may touch, (n, 3): frame, row, column."""
+def _touched_tiles(boxes: Tensor, frame: Frame, device: torch.device) -> list[Tensor]:
+    """For every object the tiles it may touch, (n, 3) on ``device``: frame, row, column."""
     low = (frame.to_pixels(boxes[:, 1:, :2]) - 1) / TILE
     high = (frame.to_pixels(boxes[:, 1:, 2:]) + 1) / TILE
     rows, columns = (torch.arange(n, dtype=boxes.dtype) for n in frame.tiles)
     in_row = (low[..., 1:] < rows + 1) & (high[..., 1:] >= rows)
     in_column = (low[..., :1] < columns + 1) & (high[..., :1] >= columns)
     touched = (in_row[..., :, None] & in_column[..., None, :]).movedim(1, 0)
-    return [layer.nonzero() for layer in touched]
+    tiles = touched.flatten(1).sum(1).tolist()
+    return list(touched.nonzero()[:, 1:].to(device).split(tiles))
 
 
-def _draw_object(
-    canvas: Tensor, textures: Tensor, view: View, layer: int, clip: Tensor, touched: Tensor, frame: Frame
-) -> None:
-    index, row, column = touched.unbind(1)
+def _look(textures: Tensor, view: View, layer: int, clip: Tensor, tiles: Tensor, frame: Frame) -> Tensor:
+    """What one layer's textures (B, C, S, S) look like in tiles (n, 3): (n, C, TILE, TILE)."""
+    index, row, column = tiles.unbind(1)
     line = torch.arange(TILE, device=clip.device)
     y = (row[:, None, None] * TILE + line[:, None]).expand(-1, TILE, TILE)
     x = (column[:, None, None] * TILE + line).expand(-1, TILE, TILE)
     world = frame.to_world(torch.stack([x, y], -1).flatten(1, 2).float())
-    bend = Bend(*(tensor[index, layer] for tensor in view.bend))
-    point = to_texture(view.inverse[index, layer], bend, world)
-    colour = sample_layer(textures, clip[index], point)
-    gain = view.gain[index, layer, None, None]
-    rows, columns = frame.tiles
-    place = (index * rows + row) * columns + column
-    below = canvas[place]
-    alpha = colour[:, 3].view(-1, 1, TILE, TILE)
-    canvas[place] = below * (1 - alpha) + (colour[:, :3] * gain).view(-1, 3, TILE, TILE)
+    point = to_texture(view.inverse[index, layer], view.bend_of(layer, index), world)
+    if layer == 0:
+        point = mirrored(point)
+    colour = sample_layer(textures, clip[index], point).unflatten(2, (TILE, TILE))
+    colour[:, :3] *= view.gain[index, layer, None, None, None]
+    return colour
+
+
+def mirrored(points: Tensor) -> Tensor:
+    """Points of a texture that goes on beyond -1..1 as its mirror image, folded back into it."""
+    return 1 - ((points + 1).remainder(4) - 2).abs()
 
 
 def sample_layer(textures: Tensor, clip: Tensor, points: Tensor) -> Tensor:
-    """One layer of B clips (B, 4, S, S) at texture points (n, P, 2) of clips ``clip`` (n,): (n, 4, P).
+    """One layer of B clips (B, C, S, S) at texture points (n, P, 2) of clips ``clip`` (n,): (n, C, P).
 
     The clips' textures lie under one another in one picture, so that any mixture of clips is one look-up.
     """
     count, channels, size = textures.shape[:3]
     column = textures.transpose(0, 1).reshape(1, channels, count * size, size)
-    inside = points.clamp(-1, 1)
-    v = (inside[..., 1] + 1 + 2 * clip[:, None]) / count - 1
-    grid = torch.stack([inside[..., 0], v], -1)[None]
+    border = 1 - 1 / size  # the middle of the outermost texels: nothing of the next texture comes in
+    v = (points[..., 1].clamp(-border, border) + 1 + 2 * clip[:, None]) / count - 1
+    grid = torch.stack([points[..., 0], v], -1)[None]
     sampled = F.grid_sample(column, grid, padding_mode="border", align_corners=False)[0]
     return sampled.transpose(0, 1)

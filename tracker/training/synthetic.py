@@ -23,7 +23,8 @@ from tracker.training.textures import PROCEDURAL, procedural, silhouettes
 OBJECT_SIZE = 160  # texels
 BACKGROUND_SIZE = 320
 SHUTTER_FRAMES = 5  # moments of a frame with motion blur
-FRAMES_AT_ONCE = 1024  # drawn together; bounds the memory
+FRAMES_AT_ONCE = {"cpu": 8}  # drawn together: what stays in the caches of a CPU
+MANY_FRAMES = 1024  # elsewhere; bounds the memory
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,8 @@ class SyntheticClips:
 
     def _draw_frames(self, textures: Textures, view: View, clip: Tensor, frame: Frame) -> Tensor:
         clip = clip.to(self.device)
-        parts = [slice(start, start + FRAMES_AT_ONCE) for start in range(0, len(clip), FRAMES_AT_ONCE)]
+        step = FRAMES_AT_ONCE.get(self.device.type, MANY_FRAMES)
+        parts = [slice(start, start + step) for start in range(0, len(clip), step)]
         return torch.cat([draw(textures, view.frames(part), clip[part], frame) for part in parts])
 
     def _textures(self, present: Tensor, parent: Tensor, minified: Tensor) -> Textures:
