@@ -5,6 +5,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from tracker.models.cotracker3 import CoTracker3
+from tracker.models.guess import grey_frames
 
 DEFAULT_CACHE_BYTES = 2 << 30
 
@@ -66,10 +68,18 @@ class FeatureCache:
             self._bytes = 0
 
 
+def resize_by_area(frame: NDArray[np.uint8], resolution: tuple[int, int]) -> NDArray[np.uint8]:
+    """(H, W, 3) -> (h, w, 3) uint8: the mean over the area of each new pixel, bilinear where the picture grows."""
+    height, width = resolution
+    shrinks = height < frame.shape[0] and width < frame.shape[1]
+    resized = cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return np.asarray(resized, np.uint8)
+
+
 def resize_frames(frames: NDArray[np.uint8], resolution: tuple[int, int], device: torch.device) -> Tensor:
     """(S, H, W, 3) uint8 -> (S, 3, h, w) float32 0..255: bilinear, corner pixels on corner pixels, no anti-aliasing.
 
-    The networks were trained on frames resized like this, whatever one may think of it.
+    The released networks were trained on frames resized like this, whatever one may think of it.
     """
     images = torch.from_numpy(np.ascontiguousarray(frames)).to(device).permute(0, 3, 1, 2).float()
     if images.shape[-2:] == resolution:
@@ -80,12 +90,15 @@ def resize_frames(frames: NDArray[np.uint8], resolution: tuple[int, int], device
 class HeldFrame:
     """A frame that a session still needs: an image at the working resolution until it is encoded, then features."""
 
-    __slots__ = ("features", "image", "key")
+    __slots__ = ("features", "grey", "image", "key")
 
-    def __init__(self, image: Tensor | None, features: Tensor | None, key: bytes | None) -> None:
+    def __init__(
+        self, image: Tensor | None, features: Tensor | None, key: bytes | None, grey: NDArray[np.uint8] | None = None
+    ) -> None:
         self.image = image  # (3, h, w)
         self.features = features  # (h / stride, w / stride, C)
         self.key = key
+        self.grey = grey  # (h, w) uint8, for a network whose guesses follow flow
 
 
 class FrameEncoder:
@@ -109,16 +122,24 @@ class FrameEncoder:
 
     def hold(self, frame: NDArray[np.uint8]) -> HeldFrame:
         """Take a frame (H, W, 3) uint8 RGB: look it up, or resize it."""
-        key = None
+        key, features = None, None
         if self._cache is not None:
             digest = hashlib.blake2b(self._model_key, digest_size=16)
             digest.update(repr(frame.shape).encode())
             digest.update(np.ascontiguousarray(frame).data)
             key = digest.digest()
-            if (features := self._cache.get(key)) is not None:
-                return HeldFrame(None, features, key)
+            features = self._cache.get(key)
+        needs_grey = self._model.config.flow
+        image = self._resize(frame) if features is None or needs_grey else None
+        grey = grey_frames(image) if needs_grey and image is not None else None
+        return HeldFrame(image if features is None else None, features, key, grey)
+
+    def _resize(self, frame: NDArray[np.uint8]) -> Tensor:
         device = self._model.time_emb.device
-        return HeldFrame(resize_frames(frame[None], self._resolution, device)[0], None, key)
+        if not self._model.config.area_resize:
+            return resize_frames(frame[None], self._resolution, device)[0]
+        small = torch.from_numpy(resize_by_area(frame, self._resolution))
+        return small.to(device).permute(2, 0, 1).float()
 
     def encode(self, held: Sequence[HeldFrame], at_once: int | None = None) -> None:
         """Give every frame its features; `at_once` is as in `CoTracker3.encode`."""
@@ -137,7 +158,8 @@ class FrameEncoder:
                     self._cache.put(frame.key, frame.features)
 
     def _hash_model(self) -> bytes:
-        digest = hashlib.blake2b(repr((self._resolution, self._autocast, self._model.config.stride)).encode())
+        config = self._model.config
+        digest = hashlib.blake2b(repr((self._resolution, self._autocast, config.stride, config.area_resize)).encode())
         for key, value in sorted(self._model.fnet.state_dict().items()):
             digest.update(key.encode())
             digest.update(value.detach().cpu().contiguous().numpy().data)

@@ -74,7 +74,7 @@ class OfflineClip:
         resolution: tuple[int, int] | None = None,
     ) -> None:
         self._model = model
-        self._space = WorkingResolution(width, height, resolution or model.config.resolution)
+        self._space = WorkingResolution(width, height, resolution or model.config.resolution, model.config.area_resize)
         self._encoder = FrameEncoder(model, self._space.resolution, cache)
         self._work = WorkSize(model)
         self.frames: tuple[HeldFrame, ...] = ()
@@ -155,6 +155,7 @@ class OfflineClip:
                 times[None].to(device),
                 places[None].to(device) / self._model.config.stride,
                 iters,
+                greys=self._greys(reverse),
                 max_tokens=self._work.max_tokens,
                 before_iteration=ask,
             )
@@ -164,6 +165,10 @@ class OfflineClip:
 
         with torch.inference_mode():
             return self._work.attempt(work)
+
+    def _greys(self, reverse: bool) -> NDArray[np.uint8] | None:
+        greys = [held.grey for held in self.frames if held.grey is not None]
+        return np.stack(greys[::-1] if reverse else greys)[None] if greys else None
 
     def _in_video(self, values: Raw) -> list[NDArray[np.float32]]:
         tracks, visibility, confidence = values

@@ -116,7 +116,7 @@ class OnlineSession:
             raise ValueError("an offline network cannot track online")
         self._model, self._iters, self._autocast = model, iters, autocast
         self._window, self._step = model.config.window, model.config.step
-        self._space = WorkingResolution(width, height, resolution or model.config.resolution)
+        self._space = WorkingResolution(width, height, resolution or model.config.resolution, model.config.area_resize)
         self._encoder = FrameEncoder(model, self._space.resolution, cache, autocast)
         self._work = WorkSize(model, max_tokens)
         self._mask = mask_before_query
@@ -266,19 +266,30 @@ class OnlineSession:
         features = [held.features.to(device) for held in state.held if held.features is not None]
         pyramid = self._model.pyramid(torch.stack([features[i] for i in order])[None])
         points = self._describe(state.points.to(device), pyramid, state.start)
-        guess = first_guess(points.places[None], self._window)
-        carried = points.carried & (points.frames < state.start + self._window - self._step)
-        guess = carry_over(guess, points.overlap, carried[None])
+        templates = [template[None] for template in points.templates]
+        guess = self._guess(state, points, pyramid, templates, order)
         with torch.autocast(device.type, self._autocast, enabled=self._autocast is not None):
             history = self._model.refine(
                 pyramid,
-                [template[None] for template in points.templates],
+                templates,
                 guess,
                 self._iters,
                 max_tokens=self._work.max_tokens,
                 before_iteration=ask,
             )
         return points, history[-1]
+
+    def _guess(
+        self, state: _State, points: _Points, pyramid: list[Tensor], templates: list[Tensor], order: list[int]
+    ) -> Estimate:
+        """Where to begin: what the window before found, and from there on what the network makes of it."""
+        guess = first_guess(points.places[None], self._window)
+        carried = points.carried & (points.frames < state.start + self._window - self._step)
+        guess = carry_over(guess, points.overlap, carried[None])
+        known_until = torch.where(carried, self._window - self._step - 1, points.frames - state.start)
+        greys = [held.grey for held in state.held if held.grey is not None]
+        seen = np.stack([greys[i] for i in order])[None] if greys else None
+        return self._model.follow(guess, known_until[None], pyramid, templates, seen, self._work.max_tokens)
 
     def _describe(self, points: _Points, pyramid: list[Tensor], start: int) -> _Points:
         """Take the templates of the points whose query frame is in this window and not described yet."""

@@ -17,25 +17,38 @@ class Cancelled(Exception):
 
 @dataclass(frozen=True)
 class WorkingResolution:
-    """Maps corner pixel centres of a video of `width` x `height` to those of the working `resolution` (h, w)."""
+    """Between a video of `width` x `height` and the working `resolution` (h, w).
+
+    Centres of corner pixels lie on one another; where frames are resized by `area`, the corners of the picture do.
+    """
 
     width: int
     height: int
     resolution: tuple[int, int]
+    area: bool = False
 
     @property
     def scale(self) -> tuple[float, float]:
         """Working pixels per video pixel, in x and y."""
         height, width = self.resolution
+        if self.area:
+            return width / self.width, height / self.height
         return (width - 1) / max(1, self.width - 1), (height - 1) / max(1, self.height - 1)
 
     def to_model(self, points: Tensor) -> Tensor:
         """(..., 2) video pixels -> working pixels."""
-        return points * points.new_tensor(self.scale)
+        edge = self._edge
+        return (points + edge) * points.new_tensor(self.scale) - edge
 
     def to_video(self, points: Tensor) -> Tensor:
         """(..., 2) working pixels -> video pixels."""
-        return points / points.new_tensor(self.scale)
+        edge = self._edge
+        return (points + edge) / points.new_tensor(self.scale) - edge
+
+    @property
+    def _edge(self) -> float:
+        """How far the point that stays in place is from the centre of the first pixel."""
+        return 0.5 if self.area else 0.0
 
 
 def support_grid(size: int, resolution: tuple[int, int], centre: tuple[float, float] | None = None) -> Tensor:

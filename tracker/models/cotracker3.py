@@ -15,12 +15,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tracker.models.correlation import build_pyramid, correlate, sample_templates
 from tracker.models.encoder import FeatureEncoder, normalise_features
+from tracker.models.guess import follow_flow, grey_frames
+from tracker.models.matching import SEARCH_LEVEL, Matching
 from tracker.models.output import TrackOutput, WindowIterations
 from tracker.models.updateformer import Mlp, UpdateFormer
 
@@ -48,6 +52,10 @@ class CoTracker3Config:
     mlp_ratio: int = 4
     virtual_tracks: int = 64
     iterations: int = 6
+    # What follows is ours, off in the released checkpoints.
+    matching: bool = False  # a matching step before every update and a search of the whole frame; see `Matching`
+    flow: bool = False  # first guesses follow optical flow instead of standing still
+    area_resize: bool = False  # frames are shrunk by averaging areas, not by sampling between corner pixels
 
     @property
     def step(self) -> int:
@@ -62,7 +70,8 @@ class CoTracker3Config:
     @property
     def token_inputs(self) -> int:
         """Visibility, confidence, correlations, and the embedded displacements to the frames before and after."""
-        return 2 + self.levels * self.correlation_channels + 4 + 2 * 4 * FOURIER_SCALES
+        matched = self.levels * Matching.VALUES if self.matching else 0
+        return 2 + self.levels * self.correlation_channels + 4 + 2 * 4 * FOURIER_SCALES + matched
 
 
 class Estimate(NamedTuple):
@@ -84,6 +93,8 @@ class CoTracker3(nn.Module):
         self.config = config
         self.fnet = FeatureEncoder(config.encoder_channels, config.feature_channels, config.stride)
         self.corr_mlp = Mlp(config.patch**2, config.correlation_hidden, config.correlation_channels)
+        self.matching = Matching(config.levels, config.radius) if config.matching else None
+        gates = {"gate_head": config.levels} if config.matching else {}
         self.updateformer = UpdateFormer(
             config.token_inputs,
             config.width,
@@ -91,13 +102,22 @@ class CoTracker3(nn.Module):
             config.heads,
             config.mlp_ratio,
             config.virtual_tracks,
-            outputs={"flow_head": 2, "vis_conf_head": 2},
+            outputs={"flow_head": 2, "vis_conf_head": 2, **gates},
         )
+        if config.matching:
+            # Matches are believed little before training has shown where they are right.
+            nn.init.constant_(self.updateformer.get_submodule("gate_head").bias, -2.0)  # type: ignore[arg-type]
         self.time_emb: Tensor
         self.register_buffer("time_emb", time_embedding(config.window, config.token_inputs))
 
     def forward(
-        self, video: Tensor, queries: Tensor, iters: int | None = None, *, all_iterations: bool = False
+        self,
+        video: Tensor,
+        queries: Tensor,
+        iters: int | None = None,
+        *,
+        all_iterations: bool = False,
+        disturbance: Tensor | None = None,
     ) -> TrackOutput:
         """Track points through whole videos.
 
@@ -105,7 +125,8 @@ class CoTracker3(nn.Module):
             video: (B, T, 3, H, W) RGB 0..255; H and W are multiples of the stride. It is used at this size.
             queries: (B, N, 3) t, x, y: the frame and the pixel position each track starts from.
             iters: refinement iterations; the configuration's where None.
-            all_iterations: give every iteration of every window too, which training needs.
+            all_iterations: give every iteration of every window too, and what the matching loss needs, for training.
+            disturbance: (B, N, T, 2) pixels added to the first guesses, so that training sees bad ones.
 
         An online network runs over overlapping windows and pads the last one by repeating the last frame. A video
         shorter than a window is one window (the published code gives zeros for eight frames or fewer).
@@ -114,12 +135,19 @@ class CoTracker3(nn.Module):
             ValueError: H or W is not a multiple of the stride, or too small for the pyramid.
         """
         features = self.encode(video.flatten(0, 1)).unflatten(0, video.shape[:2])
-        points = queries[..., 1:].to(features.dtype) / self.config.stride
-        history = self.track(features, queries[..., 0].long(), points, iters)
+        frames, points = queries[..., 0].long(), queries[..., 1:].to(features.dtype) / self.config.stride
+        greys = grey_frames(video) if self.config.flow else None
+        moved = None if disturbance is None else disturbance / self.config.stride
+        history = self.track(features, frames, points, iters, greys=greys, disturbance=moved)
         whole = join_windows([(start, iterations[-1]) for start, iterations in history], video.shape[1])
         tracks, visibility, confidence = self.report(whole)
-        windows = [self._report_iterations(*window) for window in history] if all_iterations else None
-        return TrackOutput(tracks, visibility.sigmoid(), confidence.sigmoid(), windows)
+        windows, logits = None, None
+        if all_iterations:
+            windows = [self._report_iterations(*window) for window in history]
+            if self.matching is not None:
+                pyramid = self.pyramid(features)
+                logits = self.matching.search_logits(pyramid, self.templates(pyramid, frames, points))
+        return TrackOutput(tracks, visibility.sigmoid(), confidence.sigmoid(), windows, logits)
 
     def encode(self, images: Tensor, at_once: int | None = None) -> Tensor:
         """Level-0 features: (T, 3, H, W) 0..255 -> (T, H / stride, W / stride, C), every vector of length 1.
@@ -159,7 +187,15 @@ class CoTracker3(nn.Module):
         return [sample_templates(level, frames, points / 2**i, self.config.radius) for i, level in enumerate(pyramid)]
 
     def track(
-        self, features: Tensor, frames: Tensor, points: Tensor, iters: int | None = None, **limits: Any
+        self,
+        features: Tensor,
+        frames: Tensor,
+        points: Tensor,
+        iters: int | None = None,
+        *,
+        greys: NDArray[np.uint8] | None = None,
+        disturbance: Tensor | None = None,
+        **limits: Any,
     ) -> list[tuple[int, list[Estimate]]]:
         """Track from features: one window offline, overlapping ones online.
 
@@ -167,6 +203,8 @@ class CoTracker3(nn.Module):
             features: (B, T, h, w, C) of level 0.
             frames: (B, N) integer query frames.
             points: (B, N, 2) query positions in feature pixels.
+            greys: (B, T, H, W) the frames in grey, for a network whose guesses follow flow.
+            disturbance: (B, N, T, 2) feature pixels added to the first guesses.
             limits: `max_tokens` and `before_iteration` of `refine`.
 
         Returns:
@@ -177,20 +215,65 @@ class CoTracker3(nn.Module):
         templates = self.templates(pyramid, frames, points)
         length = features.shape[1]
         if self.config.kind == "offline":
-            return [(0, self.refine(pyramid, templates, first_guess(points, length), iters, **limits))]
+            guess = self.follow(first_guess(points, length), frames, pyramid, templates, greys)
+            return [(0, self.refine(pyramid, templates, _disturb(guess, disturbance), iters, **limits))]
         window, step = self.config.window, self.config.step
         history: list[tuple[int, list[Estimate]]] = []
         for start in range(0, max(1, length - step), step):
             inside = torch.arange(start, start + window, device=features.device).clamp_max(length - 1)
             started = (frames < start + window)[..., None, None]
-            guess = first_guess(points, window)
+            guess, known_until = first_guess(points, window), frames - start
             if history:
-                overlap = history[-1][1][-1].frames(step, window)
-                guess = carry_over(guess, overlap, frames < start + window - step)
+                overlap, carried = history[-1][1][-1].frames(step, window), frames < start + window - step
+                guess = carry_over(guess, overlap, carried)
+                known_until = torch.where(carried, window - step - 1, known_until)
             known = [template * started for template in templates]
             seen = [level[:, inside] for level in pyramid]
+            seen_greys = None if greys is None else greys[:, inside.cpu().numpy()]
+            guess = self.follow(guess, known_until, seen, known, seen_greys)
+            guess = _disturb(guess, None if disturbance is None else disturbance[:, :, inside])
             history.append((start, self.refine(seen, known, guess, iters, **limits)))
         return history
+
+    def follow(
+        self,
+        guess: Estimate,
+        known_until: Tensor,
+        pyramid: list[Tensor],
+        templates: list[Tensor],
+        greys: NDArray[np.uint8] | None,
+        max_tokens: int = 4096,
+    ) -> Estimate:
+        """The guess, with the frames after the last known one filled by optical flow and a search of the whole frame.
+
+        Does nothing for a network that was not made for it.
+
+        Args:
+            guess: what is known, over T frames.
+            known_until: (B, N) the last frame whose position is known.
+            pyramid, templates, max_tokens: as in `refine`.
+            greys: (B, T, H, W) the frames in grey.
+
+        Raises:
+            ValueError: the network follows flow and there are no `greys`.
+        """
+        coords = guess.coords.detach()
+        length = coords.shape[2]
+        if self.config.flow:
+            if greys is None:
+                raise ValueError("this network needs the frames in grey too")
+            pixels = (coords * self.config.stride).float().cpu().numpy().copy()
+            for i, until in enumerate(known_until.cpu().numpy()):
+                follow_flow(greys[i], pixels[i], until)
+            coords = torch.from_numpy(pixels).to(coords) / self.config.stride
+        if self.matching is not None:
+            with torch.no_grad():
+                scale = 2**SEARCH_LEVEL
+                level, template = pyramid[SEARCH_LEVEL].float(), templates[SEARCH_LEVEL].float()
+                found = self.matching.search(level, template, coords / scale, max_tokens) * scale
+            unknown = torch.arange(length, device=coords.device) > known_until[..., None]
+            coords = torch.where(unknown[..., None], found.to(coords.dtype), coords)
+        return Estimate(coords, guess.visibility, guess.confidence)
 
     def refine(
         self,
@@ -222,34 +305,44 @@ class CoTracker3(nn.Module):
             if before_iteration is not None:
                 before_iteration()
             guess = Estimate(guess.coords.detach(), guess.visibility, guess.confidence)
-            tokens = self._tokens(pyramid, templates, guess, time, max_tokens)
+            tokens, matched = self._tokens(pyramid, templates, guess, time, max_tokens)
             delta = self.updateformer(tokens, max_tokens).to(guess.coords.dtype)
-            guess = Estimate(
-                guess.coords + delta[..., :2], guess.visibility + delta[..., 2], guess.confidence + delta[..., 3]
-            )
+            coords = guess.coords + delta[..., :2]
+            if matched is not None:
+                coords = coords + (matched * delta[..., 4:, None].sigmoid()).sum(-2)
+            guess = Estimate(coords, guess.visibility + delta[..., 2], guess.confidence + delta[..., 3])
             history.append(guess)
         return history
 
     def _tokens(
         self, pyramid: list[Tensor], templates: list[Tensor], guess: Estimate, time: Tensor, max_tokens: int
-    ) -> Tensor:
-        """The transformer's input, (B, N, T, width), some points at a time."""
+    ) -> tuple[Tensor, Tensor | None]:
+        """The transformer's input (B, N, T, width), computed for some points at a time, and what matching found.
+
+        That is a displacement per level (B, N, T, levels, 2) in feature pixels, for a network that matches.
+        """
         moved = fourier_embedding(displacements(guess.coords) / self._displacement_unit(guess.coords))
         state = torch.cat([guess.visibility[..., None], guess.confidence[..., None]], dim=-1)
         if guess.coords.device.type == "cpu":
             max_tokens = min(max_tokens, TOKENS_ON_CPU)
         size = max(1, max_tokens // guess.coords.shape[2])
-        tokens = []
+        tokens, found = [], []
         for first in range(0, max(1, guess.coords.shape[1]), size):
             some = slice(first, first + size)
             coords = guess.coords[:, some]
-            correlations = [
-                self.corr_mlp(correlate(level, template[:, some], coords / 2**i, self.config.radius))
-                for i, (level, template) in enumerate(zip(pyramid, templates, strict=True))
-            ]
-            inputs = torch.cat([state[:, some], *correlations, moved[:, some]], dim=-1) + time
+            parts, steps = [state[:, some]], []
+            for i, (level, template) in enumerate(zip(pyramid, templates, strict=True)):
+                correlation = correlate(level, template[:, some], coords / 2**i, self.config.radius)
+                parts.append(self.corr_mlp(correlation))
+                if self.matching is not None:
+                    step, values = self.matching(correlation, i)
+                    steps.append(step * 2**i)
+                    parts.append(values.to(correlation.dtype))
+            inputs = torch.cat([*parts, moved[:, some]], dim=-1) + time
             tokens.append(self.updateformer.input_transform(inputs))
-        return torch.cat(tokens, dim=1)
+            if steps:
+                found.append(torch.stack(steps, dim=-2))
+        return torch.cat(tokens, dim=1), torch.cat(found, dim=1) if found else None
 
     def _displacement_unit(self, like: Tensor) -> Tensor:
         """Displacements are fractions of the working resolution, whatever the size of the frames given."""
@@ -277,6 +370,12 @@ def first_guess(points: Tensor, length: int) -> Estimate:
     """The query position on every frame, nothing known of visibility: (B, N, 2) -> N points over `length` frames."""
     zeros = points.new_zeros(*points.shape[:2], length)
     return Estimate(points[:, :, None].expand(-1, -1, length, -1), zeros, zeros)
+
+
+def _disturb(guess: Estimate, disturbance: Tensor | None) -> Estimate:
+    if disturbance is None:
+        return guess
+    return Estimate(guess.coords + disturbance, guess.visibility, guess.confidence)
 
 
 def carry_over(guess: Estimate, overlap: Estimate, carried: Tensor) -> Estimate:

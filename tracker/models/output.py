@@ -21,3 +21,4 @@ class TrackOutput(NamedTuple):
     visibility: Tensor  # (B, T, N) probability
     confidence: Tensor  # (B, T, N) probability that the position is within 12 pixels
     windows: list[WindowIterations] | None = None  # only when asked for
+    search_logits: list[Tensor] | None = None  # with them, from a network that matches: (B, N, T, h, w) per level

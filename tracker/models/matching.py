@@ -1,0 +1,128 @@
+"""Matching by similarity, for networks that are too small, or trained too little, to learn it from correlations.
+
+The 4-D correlation compares every place of a patch around the guess with every place of the template. Averaged over
+the pairs with the same offset it says how well the whole template fits when it is moved by that offset. The soft
+maximum of these scores is a displacement in closed form: the network only has to learn when to believe it.
+The whole-frame search compares one vector with every place of a frame (TAPIR, Doersch et al. 2023, section 3.1).
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from tracker.models.correlation import gather_neighbourhoods, interpolate_neighbourhoods
+
+SEARCH_LEVEL = 1  # of the pyramid: coarse enough to be cheap and smooth, fine enough for the refinement to go on from
+SEARCH_MARGIN = math.log(20.0)  # how much likelier a place elsewhere in the frame must be than the guess
+
+
+class Matching(nn.Module):
+    """Displacements per pyramid level from averaged correlations, and the scale of similarities.
+
+    Args:
+        levels: of the pyramid.
+        radius: of patch and template; displacements reach one pixel further on each level.
+    """
+
+    VALUES = 4  # per level and token: displacement x and y, best score, score of staying
+
+    def __init__(self, levels: int, radius: int) -> None:
+        super().__init__()
+        self.levels = levels
+        # Similarities of unit vectors lie in -1..1; this makes logits of them.
+        self.log_scale = nn.Parameter(torch.full((levels,), math.log(15.0)))
+        self.search_log_scale = nn.Parameter(torch.full((2,), math.log(15.0)))
+        average, offsets = offset_average(radius)
+        self.average: Tensor
+        self.offsets: Tensor
+        self.register_buffer("average", average, persistent=False)
+        self.register_buffer("offsets", offsets, persistent=False)
+
+    def forward(self, correlation: Tensor, level: int) -> tuple[Tensor, Tensor]:
+        """(..., Q * Q) of `correlate` -> (..., 2) displacement in its pixels, (..., 4) values for the token."""
+        scores = correlation.float() @ self.average
+        weights = torch.softmax(scores * self.log_scale[level].exp(), dim=-1)
+        moved = weights @ self.offsets
+        stay = scores[..., scores.shape[-1] // 2]
+        best = scores.amax(-1)
+        return moved, torch.cat([moved / self.offsets.amax(), best[..., None], stay[..., None]], dim=-1)
+
+    def similarities(self, level: Tensor, templates: Tensor) -> Tensor:
+        """One vector per point against whole frames: (B, T, h, w, C), (B, N, Q, C) -> (B, N, T, h * w) in -1..1."""
+        middle = templates[:, :, templates.shape[2] // 2]
+        return torch.einsum("bnc,btsc->bnts", middle, level.flatten(2, 3))
+
+    def search(self, level: Tensor, templates: Tensor, coords: Tensor, max_tokens: int) -> Tensor:
+        """Move guesses to another place in the frame where that place is far likelier.
+
+        Args:
+            level: (B, T, h, w, C) of `SEARCH_LEVEL`.
+            templates: (B, N, Q, C) of the same level; a point of zeros stays where it is.
+            coords: (B, N, T, 2) guesses in pixels of this level.
+            max_tokens: about how many places of one frame-and-point are compared at once, times 512.
+
+        Returns:
+            (B, N, T, 2) guesses.
+        """
+        size = max(1, max_tokens * 512 // level[0, ..., 0].numel())
+        pieces = zip(templates.split(size, 1), coords.split(size, 1), strict=True)
+        return torch.cat([self._search(level, *piece) for piece in pieces], dim=1)
+
+    def _search(self, level: Tensor, templates: Tensor, coords: Tensor) -> Tensor:
+        batch, count, length = coords.shape[:3]
+        width = level.shape[3]
+        similarity = self.similarities(level, templates)
+        best, place = similarity.max(-1)
+        found = torch.stack([place % width, place // width], dim=-1).to(coords.dtype)
+        maps = torch.arange(batch * length, device=level.device).view(batch, 1, length).expand(batch, count, length)
+        here = interpolate_neighbourhoods(*gather_neighbourhoods(level, maps.flatten(), coords.flatten(0, 2), 0))
+        middle = templates[:, :, None, templates.shape[2] // 2]
+        stay = (here.view(batch, count, length, -1) * middle).sum(-1)
+        likelier = (best - stay) * self.search_log_scale[SEARCH_LEVEL].exp() > SEARCH_MARGIN
+        return torch.where(likelier[..., None], found, coords)
+
+    def search_logits(self, pyramid: list[Tensor], templates: list[Tensor]) -> list[Tensor]:
+        """Logits of every place of every frame on the two finest levels, (B, N, T, h, w), for the matching loss."""
+        logits = []
+        for i in range(SEARCH_LEVEL + 1):
+            similarity = self.similarities(pyramid[i].float(), templates[i].float())
+            logits.append((similarity * self.search_log_scale[i].exp()).unflatten(-1, pyramid[i].shape[2:4]))
+        return logits
+
+
+def offset_average(radius: int) -> tuple[Tensor, Tensor]:
+    """The matrix (Q * Q, D) that averages a 4-D correlation over pairs with one offset, and the D offsets (D, 2)."""
+    side, reach = 2 * radius + 1, radius + 1
+    axis = torch.arange(side)
+    places = torch.stack(torch.meshgrid(axis, axis, indexing="ij"), -1).view(-1, 2)  # x slowly, y fast
+    difference = (places[:, None] - places[None]).view(-1, 2)
+    steps = torch.arange(-reach, reach + 1)
+    offsets = torch.stack(torch.meshgrid(steps, steps, indexing="ij"), -1).view(-1, 2)
+    matrix = (difference[:, None] == offsets[None]).all(-1).float()
+    return matrix / matrix.sum(0, keepdim=True), offsets.float()
+
+
+def matching_loss(logits: list[Tensor], coords: Tensor, counted: Tensor) -> Tensor:
+    """Cross-entropy of the whole-frame search against the four pixels around the true place; mean over levels.
+
+    Args:
+        logits: per level (B, N, T, h, w).
+        coords: (B, N, T, 2) true positions in feature pixels of level 0.
+        counted: (B, N, T) bool, what counts.
+    """
+    losses = []
+    for i, values in enumerate(logits):
+        height, width = values.shape[-2:]
+        log_likelihood = F.log_softmax(values.flatten(-2), dim=-1)
+        x, y = (coords / 2**i).unbind(-1)
+        x, y = x.clamp(0, width - 1.001), y.clamp(0, height - 1.001)
+        left, top = x.floor(), y.floor()
+        total = torch.zeros_like(x)
+        for dx, dy in ((0, 0), (1, 0), (0, 1), (1, 1)):
+            weight = (1 - (x - left - dx).abs()) * (1 - (y - top - dy).abs())
+            index = (top.long() + dy).clamp_max(height - 1) * width + (left.long() + dx).clamp_max(width - 1)
+            total = total + weight * log_likelihood.gather(-1, index[..., None])[..., 0]
+        losses.append(-(total * counted).sum() / counted.sum().clamp_min(1))
+    return torch.stack(losses).mean()
