@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 from tracker.files import InputError, describe_os_error
 from tracker.models.cotracker3 import CoTracker3Config
 from tracker.training.augment import Augmentation
+from tracker.training.losses import LossConfig
 from tracker.training.sequences import ClipChoice
 from tracker.training.synthetic import SyntheticConfig
 from tracker.training.tables import check_keys, read_table
@@ -47,6 +48,7 @@ class RunConfig:
     precision: Literal["float32", "bfloat16"] = "float32"
     ema_decay: float = 0.0  # weights are averaged over steps where it is more than 0
     gradient_checkpointing: bool = False  # less memory, a third more time
+    disturbance: float = 0.0  # pixels by which half of the first guesses go astray, see `disturbances`
     log_every: int = 10  # steps
     checkpoint_every_minutes: float = 5.0
     validate_every: int = 500  # steps; 0 for never
@@ -58,6 +60,8 @@ class RunConfig:
         _check_positive(self, "iterations", "log_every", "checkpoint_every_minutes", "validation_clips")
         if not 0 <= self.ema_decay < 1:
             raise ValueError(f"ema_decay = {self.ema_decay} must be from 0 to less than 1")
+        if self.disturbance < 0:
+            raise ValueError(f"disturbance = {self.disturbance} must not be negative")
         if self.validate_every < 0 or self.seed < 0 or self.validation_seed < 0:
             raise ValueError("validate_every, seed and validation_seed must not be negative")
 
@@ -91,12 +95,13 @@ class TrainingConfig:
 
     model: CoTracker3Config = field(default_factory=CoTracker3Config)
     data: DataConfig = field(default_factory=DataConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
     train: RunConfig = field(default_factory=RunConfig)
 
 
 def read_training_config(path: Path) -> TrainingConfig:
-    """The configuration in a TOML file with the sections [model], [data], [optimiser] and [train].
+    """The configuration in a TOML file with the sections [model], [data], [loss], [optimiser], [train].
 
     Raises:
         InputError: the file cannot be read or is no TOML, or a section, key or value in it is not known.
@@ -116,6 +121,7 @@ def read_training_config(path: Path) -> TrainingConfig:
     config = TrainingConfig(
         model=_read_model(tables.get("model", {}), path),
         data=_read_data(tables.get("data", {}), path),
+        loss=read_table(LossConfig, tables.get("loss", {}), path, "loss"),
         optimiser=read_table(OptimiserConfig, tables.get("optimiser", {}), path, "optimiser"),
         train=read_table(RunConfig, tables.get("train", {}), path, "train"),
     )

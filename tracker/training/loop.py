@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from tracker.files import InputError
 from tracker.models.cotracker3 import CoTracker3, CoTracker3Config
-from tracker.models.output import WindowIterations
+from tracker.models.matching import matching_loss
+from tracker.models.output import TrackOutput, WindowIterations
 from tracker.training.activations import recompute_activations
 from tracker.training.config import TrainingConfig
 from tracker.training.distributed import Group
@@ -60,11 +62,29 @@ class Hooks:
     should_stop: Callable[[], bool] = lambda: False
 
 
-def predict(model: nn.Module, clips: Clips, queries: torch.Tensor, iterations: int) -> list[WindowIterations]:
-    """All refinement iterations of all windows, the network running as it will run."""
-    windows: list[WindowIterations] | None = model(clips.video, queries, iterations, all_iterations=True).windows
-    assert windows is not None
-    return windows
+def predict(
+    model: nn.Module, clips: Clips, queries: Tensor, iterations: int, disturbance: Tensor | None = None
+) -> tuple[list[WindowIterations], list[Tensor] | None]:
+    """All refinement iterations of all windows, the network running as it will run, and the logits of its search."""
+    # On a CPU the fused attention is slower backwards than the plain one, for sequences as short as these.
+    plain = sdpa_kernel(SDPBackend.MATH) if clips.video.device.type == "cpu" else nullcontext()
+    with plain:
+        output: TrackOutput = model(clips.video, queries, iterations, all_iterations=True, disturbance=disturbance)
+    assert output.windows is not None
+    return output.windows, output.search_logits
+
+
+def disturbances(clips: Clips, amount: float, generator: torch.Generator) -> Tensor:
+    """(B, N, T, 2) pixels by which first guesses are off: for half of the points a random walk over the clip.
+
+    The walks' sizes vary by factors of about three around `amount` at the clip's end. A network that is trained on
+    short clips alone would never see the drift that long ones bring.
+    """
+    batch, length, count = clips.visible.shape
+    walk = torch.randn(batch, count, length, 2, generator=generator).cumsum(2) / length**0.5
+    size = amount * torch.randn(batch, count, 1, 1, generator=generator).exp()
+    chosen = torch.rand(batch, count, 1, 1, generator=generator) < 0.5
+    return (walk * size * chosen).to(clips.video.device)
 
 
 def new_network(config: CoTracker3Config, seed: int) -> CoTracker3:
@@ -232,8 +252,14 @@ class Trainer:
         clips, queries = without_faults(clips, queries)
         reduced = self.config.train.precision == "bfloat16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=reduced):
-            windows = predict(self.model, clips, queries, self.config.train.iterations)
-        return stage_one_loss(windows, clips, queries, kind)
+            amount = self.config.train.disturbance
+            astray = disturbances(clips, amount, self.queries) if amount else None
+            windows, logits = predict(self.model, clips, queries, self.config.train.iterations, astray)
+        searched = None
+        if logits is not None:
+            coords = clips.tracks.transpose(1, 2) / self.config.model.stride
+            searched = matching_loss(logits, coords, (clips.visible & clips.valid).transpose(1, 2))
+        return stage_one_loss(windows, clips, queries, kind, self.config.loss, searched)
 
     def _skip(self, what: str) -> None:
         self.skipped += 1

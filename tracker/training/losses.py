@@ -4,6 +4,7 @@ Every number is in pixels of the video that was given. What is summed over point
 then averaged over the clips, so that a batch counts as the published training's one clip on each of many devices does.
 """
 
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import torch
@@ -14,9 +15,24 @@ from tracker.models.output import WindowIterations
 from tracker.training.samples import Clips
 
 DISCOUNT = 0.8  # an iteration counts this much less than the one after it
-HUBER_DELTA = 6.0  # pixels
-VISIBLE_FACTOR, INVISIBLE_FACTOR = 0.05, 0.01
 CONFIDENT_WITHIN = 12.0  # pixels
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """What counts how much; the defaults are the published ones."""
+
+    huber_delta: float = 6.0  # pixels, of visible points: quadratic below, straight above
+    visible: float = 0.05
+    invisible: float = 0.01
+    matching: float = 0.0  # of the whole-frame search, for a network that matches
+
+    def __post_init__(self) -> None:
+        if self.huber_delta <= 0 or min(self.visible, self.invisible, self.matching) < 0:
+            raise ValueError("huber_delta must be more than 0, the factors must not be negative")
+
+
+PUBLISHED = LossConfig()
 
 
 class Losses(NamedTuple):
@@ -27,10 +43,16 @@ class Losses(NamedTuple):
     invisible: Tensor  # absolute error, of hidden points
     visibility: Tensor
     confidence: Tensor
+    matching: Tensor  # cross-entropy of the whole-frame search; 0 for a network without one
 
 
 def stage_one_loss(
-    windows: list[WindowIterations], clips: Clips, queries: Tensor, kind: Literal["online", "offline"]
+    windows: list[WindowIterations],
+    clips: Clips,
+    queries: Tensor,
+    kind: Literal["online", "offline"],
+    config: LossConfig = PUBLISHED,
+    matching: Tensor | None = None,
 ) -> Losses:
     """How wrong all refinement iterations of all windows are.
 
@@ -38,18 +60,21 @@ def stage_one_loss(
         windows: what the network gives; frames beyond the end of the clips are left out.
         clips: the truth.
         queries: (B, N, 3) t, x, y. An online network answers for a point from its query on, an offline one everywhere.
+        config: what counts how much.
+        matching: the loss of the whole-frame search.
     """
     valid = clips.valid
     if kind == "online":
         frames = torch.arange(valid.shape[1], device=valid.device)
         valid = valid & (queries[:, None, :, 0].long() <= frames[:, None])
-    parts = [_window_losses(window, clips, valid) for window in windows]
+    parts = [_window_losses(window, clips, valid, config.huber_delta) for window in windows]
     track, invisible, visibility, confidence = torch.stack(parts).mean(0)
-    total = VISIBLE_FACTOR * track + INVISIBLE_FACTOR * invisible + visibility + confidence
-    return Losses(total, track, invisible, visibility, confidence)
+    searched = track.new_zeros(()) if matching is None else matching
+    total = config.visible * track + config.invisible * invisible + visibility + confidence
+    return Losses(total + config.matching * searched, track, invisible, visibility, confidence, searched)
 
 
-def _window_losses(window: WindowIterations, clips: Clips, valid: Tensor) -> Tensor:
+def _window_losses(window: WindowIterations, clips: Clips, valid: Tensor, huber_delta: float) -> Tensor:
     """(4,) track, invisible, visibility, confidence of one window."""
     stop = min(window.start + window.tracks.shape[2], clips.tracks.shape[1])
     inside = slice(window.start, stop)
@@ -62,7 +87,7 @@ def _window_losses(window: WindowIterations, clips: Clips, valid: Tensor) -> Ten
     seen = _binary_cross_entropy(window.visibility_logits[:, :, :length], visible.expand_as(close))
     return torch.stack(
         [
-            _discounted(_masked_mean(_huber(error), valid & visible)),
+            _discounted(_masked_mean(_huber(error, huber_delta), valid & visible)),
             _discounted(_masked_mean(error.abs().mean(-1), valid & ~visible)),
             seen.mean(),
             (sure * visible).mean(),
@@ -70,10 +95,10 @@ def _window_losses(window: WindowIterations, clips: Clips, valid: Tensor) -> Ten
     )
 
 
-def _huber(error: Tensor) -> Tensor:
+def _huber(error: Tensor, delta: float) -> Tensor:
     """(..., 2) -> (...): quadratic up to the delta, straight beyond it; the mean of x and y."""
     size = error.abs()
-    return torch.where(size <= HUBER_DELTA, 0.5 * size.square(), HUBER_DELTA * (size - HUBER_DELTA / 2)).mean(-1)
+    return torch.where(size <= delta, 0.5 * size.square(), delta * (size - delta / 2)).mean(-1)
 
 
 def _masked_mean(values: Tensor, mask: Tensor) -> Tensor:
