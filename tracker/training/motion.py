@@ -16,7 +16,7 @@ BENDS = 2  # waves that bend a layer
 CONTRACTION = 0.4  # bound of the Lipschitz constant of the bending: the inverse converges at least at this rate
 
 # Frame widths in a frame's time of slow, middle and fast clips, and how often a clip is which.
-SPEEDS = torch.tensor([[0.0005, 0.006], [0.006, 0.04], [0.04, 0.3]], dtype=DOUBLE)
+SPEEDS = torch.tensor([[0.0005, 0.006], [0.006, 0.04], [0.05, 0.35]], dtype=DOUBLE)
 SPEED_SHARES = torch.tensor([0.35, 0.40, 0.25], dtype=DOUBLE)
 CROSSING = 0.3  # share of the objects that cross the frame in any clip, hiding what is below
 PARTS = 0.25  # share of the objects that are joined to the one below and swing on it, as limbs do
@@ -140,7 +140,7 @@ def _camera_curves(curves: Curves, pace: _Pace) -> Tensor:
     """Pan x, y, log zoom, roll, tilt x, tilt y: (B, 6, M)."""
     generator, n = curves.generator, len(pace.tempo)
     moving = chance((n,), 0.6, generator)
-    speed = pace.clip * moving * uniform((n,), 0.2, 1, generator)
+    speed = pace.clip * moving * uniform((n,), 0.2, 1.2, generator)
     pan = curves.integrate(curves.velocities(pace.tempo)) * 2 * speed[:, None, None]
     pan = fold(pan, uniform((n, 1, 1), 0.3, 1.2, generator))
     shake = chance((n,), 0.4, generator) * log_uniform((n,), 0.0005, 0.01, generator) * (0.2 + moving)

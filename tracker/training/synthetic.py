@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tracker.training.image_bank import ImageBank
-from tracker.training.motion import Motion
+from tracker.training.motion import Motion, Poses
 from tracker.training.photometric import PhotometricConfig, degrade
 from tracker.training.points import choose_points
 from tracker.training.render import Frame, Textures, View, draw
@@ -89,8 +89,9 @@ class SyntheticClips:
         present = torch.arange(layers) <= objects[:, None]
         clip = torch.arange(batch).repeat_interleave(config.frames)
         moment = torch.arange(config.frames).repeat(batch).double()
-        view = self._view(motion, clip, moment, present)
-        textures = self._textures(present, motion.parent, _texels_a_pixel(view, frame, config.frames))
+        poses = motion.poses(clip, moment)
+        view = self._view(poses, motion, clip, present)
+        textures = self._textures(present, motion.parent, _texels_a_pixel(poses, frame, config.frames))
         video = self._draw(textures, motion, present, view, clip, moment, frame)
         video = degrade(video, config.effects, self._pixels, self._choice)
         tracks, visible = choose_points(
@@ -98,8 +99,8 @@ class SyntheticClips:
         )
         return Clips(video, tracks, visible, torch.ones_like(visible))
 
-    def _view(self, motion: Motion, clip: Tensor, moment: Tensor, present: Tensor) -> View:
-        view = View.of(motion.poses(clip, moment), motion.reach[clip], self.device)
+    def _view(self, poses: Poses, motion: Motion, clip: Tensor, present: Tensor) -> View:
+        view = View.of(poses, motion.reach[clip], self.device)
         nowhere = torch.tensor([9.0, 9, -9, -9], dtype=view.boxes.dtype)
         return view._replace(boxes=torch.where(present[clip][..., None], view.boxes, nowhere))
 
@@ -123,7 +124,7 @@ class SyntheticClips:
             if step == 0:
                 continue
             late = moment[chosen] + shutter[clip[chosen]] * step / SHUTTER_FRAMES
-            more = self._view(motion, clip[chosen], late, present)
+            more = self._view(motion.poses(clip[chosen], late), motion, clip[chosen], present)
             video[chosen.to(self.device)] += self._draw_frames(textures, more, clip[chosen], frame)
         if len(chosen):
             video[chosen.to(self.device)] /= SHUTTER_FRAMES
@@ -145,8 +146,9 @@ class SyntheticClips:
         self._cut_outs(colour, alpha)
         made = torch.cat([colour * alpha[:, None], alpha[:, None]], 1)
         made = _filtered(made, minified[:, 1:][present[:, 1:]].to(self.device))
-        objects = torch.zeros(batch, layers - 1, 4, OBJECT_SIZE, OBJECT_SIZE, device=self.device)
-        objects[present[:, 1:].to(self.device)] = made
+        objects = torch.zeros(batch * (layers - 1), 4, OBJECT_SIZE, OBJECT_SIZE, device=self.device)
+        objects[_where(present[:, 1:].flatten(), self.device)] = made
+        objects = objects.unflatten(0, (batch, layers - 1))
         return Textures(_filtered(backgrounds, minified[:, 0].to(self.device)), objects)
 
     def _colours(self, count: int, size: int, smallest: float) -> Tensor:
@@ -156,10 +158,11 @@ class SyntheticClips:
         which = torch.randint(max(pictures, 1), (count,), generator=self._choice)
         drawn = torch.rand(count, generator=self._choice) < (self.config.procedural if pictures else 1)
         textures = torch.empty(count, 3, size, size, device=self.device)
-        textures[drawn.to(self.device)] = procedural(int(drawn.sum()), size, self._pixels, kinds[drawn].tolist())
+        made = procedural(int(drawn.sum()), size, self._pixels, kinds[drawn].tolist())
+        textures[_where(drawn, self.device)] = made
         if not drawn.all():
             picked = which[~drawn].to(self.device)
-            textures[~drawn.to(self.device)] = self.bank.textures(picked, size, self._pixels, smallest)
+            textures[_where(~drawn, self.device)] = self.bank.textures(picked, size, self._pixels, smallest)
         return textures
 
     def _share(self, colour: Tensor, present: Tensor, parent: Tensor) -> None:
@@ -183,14 +186,19 @@ class SyntheticClips:
         colour[where], alpha[where] = self.bank.cut_outs(which, OBJECT_SIZE, self._pixels)
 
 
-def _texels_a_pixel(view: View, frame: Frame, frames: int) -> Tensor:
+def _where(chosen: Tensor, device: torch.device) -> Tensor:
+    """The indices of what is chosen on the CPU, so that the device is not waited for."""
+    return chosen.nonzero()[:, 0].to(device)
+
+
+def _texels_a_pixel(poses: Poses, frame: Frame, frames: int) -> Tensor:
     """How much smaller than its texture every layer is drawn, in the middle of its sizes: (B, L) on the CPU."""
-    h = view.forward.cpu()
+    h = poses.homography
     area = h[..., 0, 0] * h[..., 1, 1] - h[..., 0, 1] * h[..., 1, 0]
     pixels = area.abs().sqrt().unflatten(0, (-1, frames)).median(1).values * frame.unit * 2
-    size = torch.full((h.shape[1],), float(OBJECT_SIZE))
+    size = torch.full((h.shape[1],), float(OBJECT_SIZE), dtype=h.dtype)
     size[0] = BACKGROUND_SIZE
-    return size / pixels.clamp(min=1)
+    return (size / pixels.clamp(min=1)).float()
 
 
 def _filtered(textures: Tensor, minified: Tensor) -> Tensor:

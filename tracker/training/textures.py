@@ -112,16 +112,20 @@ def _fractal(maker: Maker, count: int) -> Tensor:
     return torch.lerp(maker.mix(ridges), maker.mix(other), 0.3)
 
 
-def _tiles(maker: Maker, count: int) -> Tensor:
+def _tiled(maker: Maker, count: int, repeats: int, pattern: Callable[[Maker, int], Tensor]) -> Tensor:
     """One small pattern again and again: bricks, carpet, windows."""
-    repeats = int(2 + 6 * float(maker.uniform(1, low=0, high=0.999).cpu()))
     cell = max(maker.size // repeats, 8)
-    small = Maker(cell, maker.generator)
-    kinds = [_shapes, _clouds, _fractal]
-    pattern = kinds[repeats % len(kinds)](small, count)
     times = -(-maker.size // cell)
-    tiled = pattern.repeat(1, 1, times, times)[..., : maker.size, : maker.size]
-    return tiled + 0.04 * maker.octaves(count, 3, 2, 4, 0.8)
+    tiles = pattern(Maker(cell, maker.generator), count).repeat(1, 1, times, times)
+    return tiles[..., : maker.size, : maker.size] + 0.04 * maker.octaves(count, 3, 2, 4, 0.8)
+
+
+def _large_tiles(maker: Maker, count: int) -> Tensor:
+    return _tiled(maker, count, 3, _shapes)
+
+
+def _small_tiles(maker: Maker, count: int) -> Tensor:
+    return _tiled(maker, count, 7, _fractal)
 
 
 @cache
@@ -148,7 +152,7 @@ def _text(maker: Maker, count: int) -> Tensor:
 
 PROCEDURAL: tuple[Callable[[Maker, int], Tensor], ...] = (
     *(_clouds, _clouds, _grain, _grain, _plain, _stripes, _checker),
-    *(_shapes, _shapes, _fractal, _fractal, _tiles, _text),
+    *(_shapes, _shapes, _fractal, _fractal, _large_tiles, _small_tiles, _text),
 )
 
 
