@@ -20,8 +20,8 @@ from tracker.training.render import Frame, Textures, View, draw
 from tracker.training.samples import Clips
 from tracker.training.textures import PROCEDURAL, procedural, silhouettes
 
-OBJECT_SIZE = 160  # texels
-BACKGROUND_SIZE = 320
+OBJECT_TEXELS = 0.625  # the side of an object's texture, by the long side of the frame
+BACKGROUND_TEXELS = 1.25
 SHUTTER_FRAMES = 5  # moments of a frame with motion blur
 FRAMES_AT_ONCE = {"cpu": 8}  # drawn together: what stays in the caches of a CPU
 MANY_FRAMES = 1024  # elsewhere; bounds the memory
@@ -65,6 +65,8 @@ class SyntheticClips:
     def __init__(self, config: SyntheticConfig, device: torch.device | str = "cpu", seed: int = 0) -> None:
         self.config = config
         self.device = torch.device(device)
+        self._object_size = _texels(OBJECT_TEXELS, config.size)
+        self._background_size = _texels(BACKGROUND_TEXELS, config.size)
         self.bank = ImageBank(config.textures, self.device)
         self._choice = torch.Generator().manual_seed(seed)  # geometry and choices, on the CPU
         self._pixels = torch.Generator(self.device).manual_seed(seed + 1)  # textures and noise, on the device
@@ -91,7 +93,7 @@ class SyntheticClips:
         moment = torch.arange(config.frames).repeat(batch).double()
         poses = motion.poses(clip, moment)
         view = self._view(poses, motion, clip, present)
-        textures = self._textures(present, motion.parent, _texels_a_pixel(poses, frame, config.frames))
+        textures = self._textures(present, motion.parent, _texels_a_pixel(poses, config.frames))
         video = self._draw(textures, motion, present, view, clip, moment, frame)
         video = degrade(video, config.effects, self._pixels, self._choice)
         tracks, visible = choose_points(
@@ -137,16 +139,16 @@ class SyntheticClips:
         return torch.cat([draw(textures, view.frames(part), clip[part], frame) for part in parts])
 
     def _textures(self, present: Tensor, parent: Tensor, minified: Tensor) -> Textures:
-        batch, layers = present.shape
-        backgrounds = self._colours(batch, BACKGROUND_SIZE, smallest=0.6)
+        size, (batch, layers) = self._object_size, present.shape
+        backgrounds = self._colours(batch, self._background_size, smallest=0.6)
         count = int(present[:, 1:].sum())
-        colour = self._colours(count, OBJECT_SIZE, smallest=0.35)
+        colour = self._colours(count, size, smallest=0.35)
         self._share(colour, present, parent)
-        alpha = silhouettes(count, OBJECT_SIZE, self._pixels)
+        alpha = silhouettes(count, size, self._pixels)
         self._cut_outs(colour, alpha)
         made = torch.cat([colour * alpha[:, None], alpha[:, None]], 1)
         made = _filtered(made, minified[:, 1:][present[:, 1:]].to(self.device))
-        objects = torch.zeros(batch * (layers - 1), 4, OBJECT_SIZE, OBJECT_SIZE, device=self.device)
+        objects = torch.zeros(batch * (layers - 1), 4, size, size, device=self.device)
         objects[_where(present[:, 1:].flatten(), self.device)] = made
         objects = objects.unflatten(0, (batch, layers - 1))
         return Textures(_filtered(backgrounds, minified[:, 0].to(self.device)), objects)
@@ -183,7 +185,7 @@ class SyntheticClips:
             return
         which = torch.randint(sprites, (len(chosen),), generator=self._choice).to(self.device)
         where = chosen.to(self.device)
-        colour[where], alpha[where] = self.bank.cut_outs(which, OBJECT_SIZE, self._pixels)
+        colour[where], alpha[where] = self.bank.cut_outs(which, self._object_size, self._pixels)
 
 
 def _where(chosen: Tensor, device: torch.device) -> Tensor:
@@ -191,14 +193,18 @@ def _where(chosen: Tensor, device: torch.device) -> Tensor:
     return chosen.nonzero()[:, 0].to(device)
 
 
-def _texels_a_pixel(poses: Poses, frame: Frame, frames: int) -> Tensor:
+def _texels(share: float, size: tuple[int, int]) -> int:
+    return 8 * max(4, round(share * max(size) / 8))  # halves three times over
+
+
+def _texels_a_pixel(poses: Poses, frames: int) -> Tensor:
     """How much smaller than its texture every layer is drawn, in the middle of its sizes: (B, L) on the CPU."""
     h = poses.homography
     area = h[..., 0, 0] * h[..., 1, 1] - h[..., 0, 1] * h[..., 1, 0]
-    pixels = area.abs().sqrt().unflatten(0, (-1, frames)).median(1).values * frame.unit * 2
-    size = torch.full((h.shape[1],), float(OBJECT_SIZE), dtype=h.dtype)
-    size[0] = BACKGROUND_SIZE
-    return (size / pixels.clamp(min=1)).float()
+    scale = area.abs().sqrt().unflatten(0, (-1, frames)).median(1).values
+    texels = torch.full((h.shape[1],), OBJECT_TEXELS, dtype=h.dtype)
+    texels[0] = BACKGROUND_TEXELS
+    return (texels / scale.clamp(min=0.01)).float()
 
 
 def _filtered(textures: Tensor, minified: Tensor) -> Tensor:
