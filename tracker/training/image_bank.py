@@ -105,15 +105,16 @@ def _stack(pictures: list[Tensor], channels: int, size: int, device: torch.devic
 
 
 def _crop(pictures: Tensor, size: int, generator: torch.Generator, smallest: float) -> Tensor:
-    n, channels = pictures.shape[:2]
+    n, channels, source = pictures.shape[:3]
+    finer = max(1, round(source / size))  # looked up more finely and averaged, so that nothing aliases
     random = torch.rand(n, 5, generator=generator, device=pictures.device)
     side = smallest + (1 - smallest) * random[:, 0]
     flips = torch.where(random[:, 1:3] < 0.5, -1.0, 1.0)
     theta = torch.zeros(n, 2, 3, device=pictures.device)
     theta[:, 0, 0], theta[:, 1, 1] = side * flips[:, 0], side * flips[:, 1]
     theta[:, :, 2] = (1 - side[:, None]) * (2 * random[:, 3:] - 1)
-    grid = F.affine_grid(theta, [n, channels, size, size], align_corners=False)
-    return F.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
+    grid = F.affine_grid(theta, [n, channels, finer * size, finer * size], align_corners=False)
+    return F.avg_pool2d(F.grid_sample(pictures, grid, padding_mode="border", align_corners=False), finer)
 
 
 def _recolour(colour: Tensor, generator: torch.Generator) -> Tensor:

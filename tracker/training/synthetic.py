@@ -119,7 +119,7 @@ class SyntheticClips:
         """All frames; those of clips with motion blur as the mean over the time that the shutter is open."""
         batch = len(present)
         blurred = torch.rand(batch, generator=self._choice) < self.config.blur
-        shutter = torch.rand(batch, generator=self._choice) * 0.5 + 0.1
+        shutter = torch.rand(batch, generator=self._choice) * 0.5 + 0.1  # frames
         video = self._draw_frames(textures, view, clip, frame)
         chosen = blurred[clip].nonzero()[:, 0]
         for step in range(-(SHUTTER_FRAMES // 2), SHUTTER_FRAMES // 2 + 1) if len(chosen) else ():

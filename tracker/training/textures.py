@@ -61,7 +61,8 @@ class Maker:
 
 
 def _clouds(maker: Maker, count: int) -> Tensor:
-    return 0.5 + 0.22 * maker.octaves(count, 3, 3, 6, 0.75)
+    light, tint = maker.octaves(count, 1, 3, 6, 0.75), maker.octaves(count, 3, 3, 6, 0.75)
+    return 0.5 + 0.2 * light + 0.1 * maker.uniform(count, 1, 1, 1) * tint + 0.12 * maker.normal(count, 3, 1, 1)
 
 
 def _grain(maker: Maker, count: int) -> Tensor:
@@ -146,7 +147,7 @@ def _text(maker: Maker, count: int) -> Tensor:
     pages = torch.from_numpy(_pages()).to(maker.device)
     pick = torch.randint(len(pages), (count,), generator=maker.generator, device=maker.device)
     size = (maker.size, maker.size)
-    ink = F.interpolate(pages[pick, None].float() / 255, size=size, mode="bilinear", align_corners=False)
+    ink = F.interpolate(pages[pick, None].float() / 255, size=size, mode="bilinear", antialias=True)
     return maker.mix(ink) + 0.04 * maker.octaves(count, 3, 3, 5, 0.8)
 
 
