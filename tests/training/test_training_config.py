@@ -73,7 +73,7 @@ def test_values(tmp_path):
     ("text", "reason"),
     [
         ("[model", "not a TOML file"),
-        ("[optimizer]", 'there is no section "optimizer"; there are model, data, optimiser, train'),
+        ("[optimizer]", 'there is no section "optimizer"; there are model, data, loss, optimiser, train'),
         ("seed = 3", 'there is no section "seed"'),
         (
             "[optimiser]\nlr = 1",

@@ -32,7 +32,7 @@ class Group:
         if self.size == 1:
             return model
         devices = [self.device] if self.device.type == "cuda" else None
-        return DistributedDataParallel(model, device_ids=devices, broadcast_buffers=False)
+        return DistributedDataParallel(model, device_ids=devices)
 
     def without_sync(self, model: nn.Module) -> AbstractContextManager[None]:
         """While it lasts gradients are added up here only."""

@@ -9,13 +9,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from tracker.files import InputError
 from tracker.models.cotracker3 import CoTracker3, CoTracker3Config
 from tracker.models.matching import matching_loss
 from tracker.models.output import TrackOutput, WindowIterations
-from tracker.training.activations import recompute_activations
+from tracker.training.activations import attention_for, recompute_activations
 from tracker.training.config import TrainingConfig
 from tracker.training.distributed import Group
 from tracker.training.ema import AverageWeights
@@ -66,9 +65,7 @@ def predict(
     model: nn.Module, clips: Clips, queries: Tensor, iterations: int, disturbance: Tensor | None = None
 ) -> tuple[list[WindowIterations], list[Tensor] | None]:
     """All refinement iterations of all windows, the network running as it will run, and the logits of its search."""
-    # On a CPU the fused attention is slower backwards than the plain one, for sequences as short as these.
-    plain = sdpa_kernel(SDPBackend.MATH) if clips.video.device.type == "cpu" else nullcontext()
-    with plain:
+    with attention_for(clips.video.device):
         output: TrackOutput = model(clips.video, queries, iterations, all_iterations=True, disturbance=disturbance)
     assert output.windows is not None
     return output.windows, output.search_logits

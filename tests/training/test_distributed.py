@@ -1,0 +1,84 @@
+"""Two processes with half a batch each against one with all of it."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.training.one_of_several import Share, shared_config
+from tracker.files import InputError
+from tracker.training.distributed import joined_group
+from tracker.training.loop import Trainer
+from tracker.training.state import read_start
+
+ROOT = Path(__file__).parents[2]
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def run_processes(count, folder, *stops):
+    """As torchrun starts them."""
+    shared = {"WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    shared |= {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
+    command = [sys.executable, "-m", "tests.training.one_of_several", str(folder), *map(str, stops)]
+    processes = [
+        subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env={**os.environ, **shared, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for rank in range(count)
+    ]
+    try:
+        for process in processes:
+            said = process.communicate(timeout=120)[0]
+            assert process.returncode == 0, said
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+def test_two_are_one(tmp_path):
+    alone = Trainer(shared_config(1), Share(0, 1))
+    summary = alone.run()
+
+    run_processes(2, tmp_path, 2, 4)  # after two steps each goes on with clips of its own
+    start = read_start(tmp_path, alone.config.model)
+    assert start.state is not None
+    assert alone.average is not None
+    assert start.state["step"] == summary.step == 4
+    assert start.state["clips"] == summary.clips == 32
+    untrained = Trainer(shared_config(1), Share(0, 1))
+    for name, weights in alone.network.named_parameters():
+        torch.testing.assert_close(start.weights[name], weights.detach(), atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(start.state["average"][name], alone.average.weights[name], atol=1e-5, rtol=1e-5)
+    before = {name: weights.detach() for name, weights in untrained.network.named_parameters()}
+    moved = max(float((start.weights[name] - weights).abs().max()) for name, weights in before.items())
+    assert moved > 1e-3  # so that the tolerance means something
+
+
+def test_alone_without_torchrun(monkeypatch):
+    for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):
+        monkeypatch.delenv(name, raising=False)
+    with joined_group("auto") as group:
+        assert (group.rank, group.size, group.leads) == (0, 1, True)
+        assert group.largest([1.5, 0]) == [1.5, 0]
+        assert group.gather("state") == ["state"]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a graphics card here")
+def test_no_graphics_card():
+    with pytest.raises(InputError, match="no graphics card"), joined_group("cuda"):
+        pass
