@@ -69,9 +69,9 @@ class FeatureCache:
 
 
 def resize_by_area(frame: NDArray[np.uint8], resolution: tuple[int, int]) -> NDArray[np.uint8]:
-    """(H, W, 3) -> (h, w, 3) uint8: the mean over the area of each new pixel, bilinear where the picture grows."""
+    """(H, W, 3) -> (h, w, 3) uint8: the mean over the area of each new pixel, bilinear where a side grows."""
     height, width = resolution
-    shrinks = height < frame.shape[0] and width < frame.shape[1]
+    shrinks = height <= frame.shape[0] and width <= frame.shape[1]
     resized = cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
     return np.asarray(resized, np.uint8)
 

@@ -57,6 +57,10 @@ class CoTracker3Config:
     flow: bool = False  # first guesses follow optical flow instead of standing still
     area_resize: bool = False  # frames are shrunk by averaging areas, not by sampling between corner pixels
 
+    def __post_init__(self) -> None:
+        if self.matching and self.levels <= SEARCH_LEVEL:
+            raise ValueError(f"matching needs at least {SEARCH_LEVEL + 1} levels")
+
     @property
     def step(self) -> int:
         """Frames from one online window to the next."""
@@ -258,21 +262,20 @@ class CoTracker3(nn.Module):
             ValueError: the network follows flow and there are no `greys`.
         """
         coords = guess.coords.detach()
-        length = coords.shape[2]
+        unknown = (torch.arange(coords.shape[2], device=coords.device) > known_until[..., None])[..., None]
         if self.config.flow:
             if greys is None:
                 raise ValueError("this network needs the frames in grey too")
             pixels = (coords * self.config.stride).float().cpu().numpy().copy()
             for i, until in enumerate(known_until.cpu().numpy()):
                 follow_flow(greys[i], pixels[i], until)
-            coords = torch.from_numpy(pixels).to(coords) / self.config.stride
+            coords = torch.where(unknown, torch.from_numpy(pixels).to(coords) / self.config.stride, coords)
         if self.matching is not None:
             with torch.no_grad():
                 scale = 2**SEARCH_LEVEL
                 level, template = pyramid[SEARCH_LEVEL].float(), templates[SEARCH_LEVEL].float()
                 found = self.matching.search(level, template, coords / scale, max_tokens) * scale
-            unknown = torch.arange(length, device=coords.device) > known_until[..., None]
-            coords = torch.where(unknown[..., None], found.to(coords.dtype), coords)
+            coords = torch.where(unknown, found.to(coords.dtype), coords)
         return Estimate(coords, guess.visibility, guess.confidence)
 
     def refine(

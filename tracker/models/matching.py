@@ -42,9 +42,11 @@ class Matching(nn.Module):
 
     def forward(self, correlation: Tensor, level: int) -> tuple[Tensor, Tensor]:
         """(..., Q * Q) of `correlate` -> (..., 2) displacement in its pixels, (..., 4) values for the token."""
-        scores = correlation.float() @ self.average
-        weights = torch.softmax(scores * self.log_scale[level].exp(), dim=-1)
-        moved = weights @ self.offsets
+        # In full precision whatever the correlation is: the displacement is added to the coordinates.
+        with torch.autocast(correlation.device.type, enabled=False):
+            scores = correlation.to(self.average.dtype) @ self.average
+            weights = torch.softmax(scores * self.log_scale[level].exp(), dim=-1)
+            moved = weights @ self.offsets
         stay = scores[..., scores.shape[-1] // 2]
         best = scores.amax(-1)
         return moved, torch.cat([moved / self.offsets.amax(), best[..., None], stay[..., None]], dim=-1)
@@ -61,7 +63,7 @@ class Matching(nn.Module):
             level: (B, T, h, w, C) of `SEARCH_LEVEL`.
             templates: (B, N, Q, C) of the same level; a point of zeros stays where it is.
             coords: (B, N, T, 2) guesses in pixels of this level.
-            max_tokens: about how many places of one frame-and-point are compared at once, times 512.
+            max_tokens: bounds the memory, not the result: 512 times as many similarities are held at once.
 
         Returns:
             (B, N, T, 2) guesses.
@@ -93,12 +95,15 @@ class Matching(nn.Module):
 
 
 def offset_average(radius: int) -> tuple[Tensor, Tensor]:
-    """The matrix (Q * Q, D) that averages a 4-D correlation over pairs with one offset, and the D offsets (D, 2)."""
+    """The matrix (Q * Q, D) that averages a 4-D correlation over pairs with one offset, and the D offsets (D, 2).
+
+    Always on the CPU: a network that is made on the "meta" device, to be filled from a file, has no other copy of them.
+    """
     side, reach = 2 * radius + 1, radius + 1
-    axis = torch.arange(side)
+    axis = torch.arange(side, device="cpu")
     places = torch.stack(torch.meshgrid(axis, axis, indexing="ij"), -1).view(-1, 2)  # x slowly, y fast
     difference = (places[:, None] - places[None]).view(-1, 2)
-    steps = torch.arange(-reach, reach + 1)
+    steps = torch.arange(-reach, reach + 1, device="cpu")
     offsets = torch.stack(torch.meshgrid(steps, steps, indexing="ij"), -1).view(-1, 2)
     matrix = (difference[:, None] == offsets[None]).all(-1).float()
     return matrix / matrix.sum(0, keepdim=True), offsets.float()
@@ -117,7 +122,7 @@ def matching_loss(logits: list[Tensor], coords: Tensor, counted: Tensor) -> Tens
         height, width = values.shape[-2:]
         log_likelihood = F.log_softmax(values.flatten(-2), dim=-1)
         x, y = (coords / 2**i).unbind(-1)
-        x, y = x.clamp(0, width - 1.001), y.clamp(0, height - 1.001)
+        x, y = x.clamp(0, max(0, width - 1.001)), y.clamp(0, max(0, height - 1.001))
         left, top = x.floor(), y.floor()
         total = torch.zeros_like(x)
         for dx, dy in ((0, 0), (1, 0), (0, 1), (1, 1)):
