@@ -1,6 +1,7 @@
 """`trackwright train`: train a network on clips with known tracks."""
 
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -47,6 +48,7 @@ def train(
 
     On several graphics cards: torchrun --nproc-per-node 8 -m main train …
     """
+    began = time.monotonic()
     if minutes is not None and minutes <= 0:
         raise InputError(f"--minutes {minutes}: must be more than 0")
 
@@ -58,6 +60,8 @@ def train(
 
     path = find_config(config)
     chosen = _changed(_read(path), seed, textures or [])
+    if validate and not chosen.train.validate_every:
+        raise InputError(f"--validate {validate[0]}: the configuration never validates, its validate_every is 0")
     start = read_start(resume, chosen.model) if resume is not None else None
     folder = output or (resume if resume is not None and resume.is_dir() else Path(f"training-{path.stem}"))
     results = Output(folder, shard_mib, not no_optimiser_state)
@@ -66,14 +70,17 @@ def train(
         "source": "trained by trackwright train",
         "data": describe_data(chosen.data),
     }
-    limits = Limits(steps, minutes * 60 if minutes is not None else None)
     with joined_group(device.value) as group, _stop_signals() as should_stop:
         if group.leads:
             results.prepare(resume)
         score = validation(chosen, validate or []) if group.leads and chosen.train.validate_every else None
-        own_seed = chosen.train.seed + SEEDS_APART * group.rank
+        # A state brings its own place in the clips; where it cannot be taken up, they are others than at the beginning.
+        done = start.state["step"] if start is not None and start.state is not None else 0
+        own_seed = chosen.train.seed + SEEDS_APART * group.rank + done
         shown = _hooks(score, should_stop, group.leads)
         with opened_source(chosen.data, group.device, own_seed) as source, shown as hooks:
+            left = None if minutes is None else max(0.001, minutes * 60 - (time.monotonic() - began))
+            limits = Limits(steps, left)
             trainer = Trainer(
                 chosen, source, results, facts=facts, start=start, limits=limits, group=group, hooks=hooks
             )

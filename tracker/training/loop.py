@@ -139,7 +139,7 @@ class Trainer:
         self.cycle = Cycle(options.steps, seconds=self.limits.seconds)
         self.queries = torch.Generator().manual_seed(config.train.seed * 1009 + self.group.rank)
         self.step_number = self.clips = self.skipped = self.bad_in_a_row = 0
-        self.seconds_before = 0.0
+        self.seconds_before = self.validation_seconds = 0.0
         self.note = ""
         if start is not None and start.state is not None:
             self._restore(start.state)
@@ -186,13 +186,13 @@ class Trainer:
                 self._report(journal, share, began)
             every = self.config.train.validate_every
             if every and self.step_number % every == 0:
-                self._validate(journal)
+                self._validate(journal, time.monotonic() - began)
 
     def _ending(self, share: float, time_is_over: bool, stopped: bool) -> Reason | None:
-        if share >= 1:
-            return "finished" if self.limits.seconds is None else "time"
         if time_is_over:
             return "time"
+        if share >= 1:
+            return "finished"
         if self.limits.step is not None and self.step_number >= self.limits.step:
             return "steps"
         return "stopped" if stopped else None
@@ -292,9 +292,13 @@ class Trainer:
         if self.group.leads:
             self.hooks.report(progress)
 
-    def _validate(self, journal: Journal) -> None:
-        if self.group.leads and self.hooks.validate is not None:
+    def _validate(self, journal: Journal, elapsed: float) -> None:
+        """Validate, unless the time would be over before it is done."""
+        late = self.limits.seconds is not None and elapsed + self.validation_seconds > self.limits.seconds
+        if self.group.leads and self.hooks.validate is not None and not late:
+            began = time.monotonic()
             figures = self.hooks.validate(self.usable_network())
+            self.validation_seconds = time.monotonic() - began
             journal.write(self.step_number, {f"validation/{name}": value for name, value in figures.items()})
 
     def usable_network(self) -> CoTracker3:
@@ -343,7 +347,9 @@ class Trainer:
         self.seconds_before = state["seconds"]
         if self.average is not None and state["average"] is not None:
             self.average.restore(state["average"], state["average_updates"])
-        if self.group.rank < len(state["data"]):
+        try:
             self.queries.set_state(state["chance"][self.group.rank])
             self.source.restore(state["data"][self.group.rank])
+        except (LookupError, RuntimeError, TypeError, ValueError, AttributeError):
+            self.note = "the state is of another source of clips, another kind of device or fewer processes: new clips"
         self.cycle.go_on(self.step_number, state["first_step"], state["share"])
