@@ -34,7 +34,7 @@ def scene(seed: int) -> View:
 
 def frames_of(view: View, objects: Tensor, background: Tensor | None = None) -> Tensor:
     background = torch.zeros(1, 3, 8, 8) if background is None else background
-    return draw(Textures(background, objects), view, torch.zeros(FRAMES, dtype=torch.long), FRAME)
+    return draw(Textures.pile(background, objects), view, torch.zeros(FRAMES, dtype=torch.long), FRAME)
 
 
 def look(video: Tensor, tracks: Tensor) -> Tensor:
@@ -78,7 +78,7 @@ def test_drawn_and_computed_positions_agree_to_a_twentieth_of_a_pixel(seed: int,
     view, ramp = scene(seed), coordinates(160)
     objects = shown_alone(layer, ramp) if layer else torch.zeros(1, LAYERS - 1, 4, 160, 160)
     video = frames_of(view, objects, ramp[None] if layer == 0 else None)
-    textures, clip = Textures(ramp[None], objects), torch.full((1, 100), layer)
+    textures, clip = Textures.pile(ramp[None], objects), torch.full((1, 100), layer)
     for moment in range(FRAMES):
         named = video[moment, :2] * 2 - 1
         solid = (video[moment, 2] > 0.9999) & (named.abs() < 0.95).all(0) & unmirrored(view, moment, layer)
@@ -100,7 +100,7 @@ def test_a_dot_painted_into_a_texture_is_drawn_on_its_track() -> None:
         sigma = 0.9 / unit
         away = (coordinates(size)[:2] * 2 - 1 - point[0, 0][:, None, None]).square().sum(0)
         objects = shown_alone(1, torch.exp(-away / 2 / sigma**2).expand(3, -1, -1))
-        textures = Textures(torch.zeros(1, 3, 8, 8), objects)
+        textures = Textures.pile(torch.zeros(1, 3, 8, 8), objects)
         tracks, _ = follow(textures, view, torch.ones(1, 5).long(), point + cross, FRAME)
         slope = (tracks[0, :, 1::2] - tracks[0, :, 2::2]) / (2 * step) * sigma  # pixels a standard deviation
         curve = (tracks[0, :, 1:].sum(1) - 4 * tracks[0, :, 0]) / step**2 * sigma**2 / 2
@@ -134,8 +134,9 @@ def test_a_point_is_visible_just_where_its_layer_is_on_top() -> None:
         generator = torch.Generator().manual_seed(seed)
         view, alpha = scene(seed), silhouettes(LAYERS - 1, 48, generator)
         shades = alpha * torch.arange(1, LAYERS)[:, None, None] / LAYERS
-        textures = Textures(torch.zeros(1, 3, 8, 8), torch.stack([shades, shades, shades, alpha], 1)[None])
-        video = frames_of(view, textures.objects)[:, 0]
+        objects = torch.stack([shades, shades, shades, alpha], 1)[None]
+        textures = Textures.pile(torch.zeros(1, 3, 8, 8), objects)
+        video = frames_of(view, objects)[:, 0]
         pixels = 1 + (torch.rand(1, 200, 2, generator=generator) * (limit - 2)).long()
         world = FRAME.to_world(pixels.float())
         for moment in range(FRAMES):
@@ -165,7 +166,8 @@ def test_colours_at_visible_points_are_those_of_the_texture() -> None:
         slope, middle = torch.rand(LAYERS, 3, 2, generator=generator) * 0.2, torch.rand(LAYERS, 3, generator=generator)
         colour = torch.einsum("lcd,dhw->lchw", slope, ramp) + middle[..., None, None]
         alpha = silhouettes(LAYERS - 1, 64, generator)[:, None]
-        textures = Textures(colour[:1], torch.cat([colour[1:] * alpha, alpha], 1)[None])
+        objects = torch.cat([colour[1:] * alpha, alpha], 1)[None]
+        textures = Textures.pile(colour[:1], objects)
         layer, texture = torch.randint(1, LAYERS, (1, 300), generator=generator), random_points(seed, 300, 0.9)
         tracks, visible = follow(textures, view, layer, texture, FRAME)
         around = FRAME.to_world((tracks[0, :, :, None] + near).flatten(1, 2))
@@ -175,7 +177,7 @@ def test_colours_at_visible_points_are_those_of_the_texture() -> None:
         clear = torch.stack([(a < 0.01).all(-1) | (layer >= k) for k, a in enumerate(alphas, 1)]).all(0)
         under = torch.stack([(a > 0.99).all(-1) & (layer < k) for k, a in enumerate(alphas, 1)]).any(0)
         expected = torch.einsum("ncd,nd->nc", slope[layer[0]], texture[0]) + middle[layer[0]]
-        close = (look(frames_of(view, textures.objects, colour[:1]), tracks[0]) - expected).abs().amax(-1) < 0.03
+        close = (look(frames_of(view, objects, colour[:1]), tracks[0]) - expected).abs().amax(-1) < 0.03
         inside = ((tracks[0] >= 0) & (tracks[0] <= torch.tensor([FRAME.width - 1, FRAME.height - 1]))).all(-1)
         assert close[visible[0] & own & clear].all()
         assert not (visible[0] & under).any()
@@ -185,6 +187,21 @@ def test_colours_at_visible_points_are_those_of_the_texture() -> None:
     assert compared > 300
     assert covered > 100
     assert alike < 0.2 * covered
+
+
+def test_clips_of_a_batch_are_drawn_with_their_own_textures() -> None:
+    generator = torch.Generator().manual_seed(0)
+    motion = Motion(3, LAYERS, FRAMES, 1.0, generator)
+    clip, moment = torch.arange(3).repeat_interleave(FRAMES), torch.arange(FRAMES).repeat(3)
+    view = View.of(motion.poses(clip, moment), motion.reach[clip], torch.device("cpu"))
+    backgrounds = torch.rand(3, 3, 16, 16, generator=generator)
+    objects = torch.rand(3, LAYERS - 1, 4, 16, 16, generator=generator)
+    together = draw(Textures.pile(backgrounds, objects), view, clip, FRAME)
+    for index in range(3):
+        textures = Textures.pile(backgrounds[index : index + 1], objects[index : index + 1])
+        chosen = slice(index * FRAMES, (index + 1) * FRAMES)
+        alone = draw(textures, view.frames(chosen), torch.zeros(FRAMES, dtype=torch.long), FRAME)
+        torch.testing.assert_close(alone, together[chosen], atol=1e-3, rtol=0)
 
 
 def test_the_same_state_gives_the_same_clips() -> None:
@@ -249,6 +266,14 @@ def test_some_clips_are_still_and_some_jump() -> None:
     still = (steps[:, 1:].median(1).values < 0.01).double().mean()
     assert 0.15 <= jumping <= 0.7
     assert 0.1 <= still <= 0.5
+
+
+def test_nothing_gets_behind_the_camera() -> None:
+    motion = Motion(300, 8, 12, 1.0, torch.Generator().manual_seed(1))
+    clip = torch.arange(300).repeat_interleave(12)
+    third = motion.poses(clip, torch.arange(12).repeat(300)).homography[..., 2, :]
+    nearest = third[..., 2] - (1 + motion.reach[clip]) * third[..., :2].abs().sum(-1)  # least over the plane
+    assert nearest.min() > 0.05
 
 
 def test_no_motion_at_all_when_scaled_to_nothing() -> None:

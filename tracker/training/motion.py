@@ -213,7 +213,7 @@ def _plane_homography(x: Tensor, y: Tensor, log_size: Tensor, angle: Tensor, til
     """A plane of a size, turned in space, seen in perspective, moved: 6 x (...) -> (..., 3, 3)."""
     size, c, s = log_size.exp(), angle.cos(), angle.sin()
     cx, sx, cy, sy = tilt_x.cos(), tilt_x.sin(), tilt_y.cos(), tilt_y.sin()
-    depth = size.clamp(max=0.7) * 0.5
+    depth = size.clamp(max=0.55) * 0.5  # so small that parts, too, stay before the camera
     w0, w1 = -depth * sy, depth * cy * sx
     rows = [
         *(size * (c * cy) + x * w0, size * (c * sy * sx - s * cx) + x * w1, x),

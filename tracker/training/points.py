@@ -1,11 +1,10 @@
 """Chooses the points of synthetic clips, and computes their tracks and visibility from the geometry."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from tracker.training.motion import Bend
-from tracker.training.render import Frame, Textures, View, sample_layer, to_texture, to_world
+from tracker.training.render import Frame, Textures, View, mirrored, sample_layer, to_texture, to_world
 
 CANDIDATES = 8  # for every point wanted
 SOLID = 0.9  # the least alpha of a point's own texture
@@ -70,7 +69,7 @@ def follow(textures: Textures, view: View, layer: Tensor, texture: Tensor, frame
 def alpha_at(textures: Textures, view: View, layer: int, clip: Tensor, world: Tensor) -> Tensor:
     """The alpha of an object at world points (F, P, 2): (F, P)."""
     point = to_texture(view.inverse[:, layer], view.bend_of(layer, slice(None)), world)
-    return sample_layer(textures.objects[:, layer - 1, 3:], clip, point)[:, 0]
+    return sample_layer(textures.objects[layer - 1, 3:], clip, point)[:, 0]
 
 
 def _candidates(
@@ -103,11 +102,10 @@ def _contrast(textures: Textures, layer: Tensor, texture: Tensor) -> Tensor:
     step = 3.0 / textures.objects.shape[-1]  # one and a half texels
     cross = step * torch.tensor([[0.0, 0], [1, 0], [-1, 0], [0, 1], [0, -1]], device=layer.device)
     places = (texture[:, :, None] + cross).flatten(1, 2)
-    far = textures.backgrounds
-    look = F.grid_sample(far, places[:, None], padding_mode="reflection", align_corners=False)[:, :, 0]
+    look = sample_layer(textures.background, clip, mirrored(places))
     look = torch.cat([look, torch.ones_like(look[:, :1])], 1).unflatten(2, (-1, len(cross)))
-    for index in range(textures.objects.shape[1]):
-        object_look = sample_layer(textures.objects[:, index], clip, places).unflatten(2, (-1, len(cross)))
+    for index in range(len(textures.objects)):
+        object_look = sample_layer(textures.objects[index], clip, places).unflatten(2, (-1, len(cross)))
         look = torch.where((layer == index + 1)[:, None, :, None], object_look, look)
     change = (look[:, :3, :, 1::2] - look[:, :3, :, 2::2]).abs().sum((1, 3))
     solid = look[:, 3].amin(-1) > SOLID

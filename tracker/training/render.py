@@ -17,10 +17,18 @@ STEPS = 18  # of the inversion of the bending: CONTRACTION ** 18 < 1e-7
 
 
 class Textures(NamedTuple):
-    """What B clips of L layers look like; colours are multiplied by alpha."""
+    """What B clips of L layers look like; colours are multiplied by alpha.
 
-    backgrounds: Tensor  # (B, 3, Sb, Sb) float32 0..1, mirrored beyond -1..1
-    objects: Tensor  # (B, L - 1, 4, S, S) float32 0..1, alpha 0 at the border
+    The clips' textures of a layer lie under one another in one picture, so that any mixture of clips is one look-up.
+    """
+
+    background: Tensor  # (3, B * Sb, Sb) float32 0..1, mirrored beyond -1..1
+    objects: Tensor  # (L - 1, 4, B * S, S) float32 0..1, alpha 0 at the border
+
+    @classmethod
+    def pile(cls, backgrounds: Tensor, objects: Tensor) -> Self:
+        """From textures (B, 3, Sb, Sb) and (B, L - 1, 4, S, S)."""
+        return cls(backgrounds.transpose(0, 1).flatten(1, 2), objects.permute(1, 2, 0, 3, 4).flatten(2, 3))
 
 
 class View(NamedTuple):
@@ -132,11 +140,11 @@ def draw(textures: Textures, view: View, clip: Tensor, frame: Frame) -> Tensor:
     """
     count, (rows, columns) = len(clip), frame.tiles
     every = torch.cartesian_prod(*(torch.arange(n, device=clip.device) for n in (count, rows, columns)))
-    canvas = _look(textures.backgrounds, view, 0, clip, every, frame)
+    canvas = _look(textures.background, view, 0, clip, every, frame)
     for layer, touched in enumerate(_touched_tiles(view.boxes, frame, clip.device), start=1):
         if len(touched):
             place = (touched[:, 0] * rows + touched[:, 1]) * columns + touched[:, 2]
-            colour = _look(textures.objects[:, layer - 1], view, layer, clip, touched, frame)
+            colour = _look(textures.objects[layer - 1], view, layer, clip, touched, frame)
             canvas[place] = canvas[place] * (1 - colour[:, 3:]) + colour[:, :3]
     canvas = canvas.view(count, rows, columns, 3, TILE, TILE).permute(0, 3, 1, 4, 2, 5)
     return canvas.reshape(count, 3, rows * TILE, columns * TILE)[..., : frame.height, : frame.width]
@@ -155,7 +163,7 @@ def _touched_tiles(boxes: Tensor, frame: Frame, device: torch.device) -> list[Te
 
 
 def _look(textures: Tensor, view: View, layer: int, clip: Tensor, tiles: Tensor, frame: Frame) -> Tensor:
-    """What one layer's textures (B, C, S, S) look like in tiles (n, 3): (n, C, TILE, TILE)."""
+    """What one layer's textures (C, B * S, S) look like in tiles (n, 3): (n, C, TILE, TILE)."""
     index, row, column = tiles.unbind(1)
     line = torch.arange(TILE, device=clip.device)
     y = (row[:, None, None] * TILE + line[:, None]).expand(-1, TILE, TILE)
@@ -175,14 +183,11 @@ def mirrored(points: Tensor) -> Tensor:
 
 
 def sample_layer(textures: Tensor, clip: Tensor, points: Tensor) -> Tensor:
-    """One layer of B clips (B, C, S, S) at texture points (n, P, 2) of clips ``clip`` (n,): (n, C, P).
-
-    The clips' textures lie under one another in one picture, so that any mixture of clips is one look-up.
-    """
-    count, channels, size = textures.shape[:3]
-    column = textures.transpose(0, 1).reshape(1, channels, count * size, size)
+    """A layer's textures (C, B * S, S) at texture points (n, P, 2) of clips ``clip`` (n,): (n, C, P)."""
+    size = textures.shape[-1]
+    count = textures.shape[-2] // size
     border = 1 - 1 / size  # the middle of the outermost texels: nothing of the next texture comes in
     v = (points[..., 1].clamp(-border, border) + 1 + 2 * clip[:, None]) / count - 1
     grid = torch.stack([points[..., 0], v], -1)[None]
-    sampled = F.grid_sample(column, grid, padding_mode="border", align_corners=False)[0]
+    sampled = F.grid_sample(textures[None], grid, padding_mode="border", align_corners=False)[0]
     return sampled.transpose(0, 1)

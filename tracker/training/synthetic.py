@@ -151,7 +151,7 @@ class SyntheticClips:
         objects = torch.zeros(batch * (layers - 1), 4, size, size, device=self.device)
         objects[_where(present[:, 1:].flatten(), self.device)] = made
         objects = objects.unflatten(0, (batch, layers - 1))
-        return Textures(_filtered(backgrounds, minified[:, 0].to(self.device)), objects)
+        return Textures.pile(_filtered(backgrounds, minified[:, 0].to(self.device)), objects)
 
     def _colours(self, count: int, size: int, smallest: float) -> Tensor:
         """Pictures and procedural textures, (count, 3, size, size) 0..1."""
