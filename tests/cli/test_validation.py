@@ -40,8 +40,8 @@ def test_one_that_knows():
 
 
 def test_one_that_does_not_move():
-    # A point that moves by 2 pixels a frame in frames of 128: it is 4, 8 and 12 pixels off at 256, so that none of these
-    # is below 1, 2 and 4, one is below 8 and all are below 16.
+    # A point that moves by 2 pixels a frame in frames of 128: it is 4, 8 and 12 pixels off at 256, so that none of
+    # these is below 1, 2 and 4, one is below 8 and all are below 16.
     tracks = torch.zeros(1, 4, 1, 2)
     tracks[0, :, 0, 0] = torch.tensor([10.0, 12, 14, 16])
     seen = torch.ones(1, 4, 1, dtype=torch.bool)

@@ -43,7 +43,8 @@ def test_synthetic():
 def test_augmented_goes_on_exactly(tmp_path):
     data = read(
         tmp_path,
-        "[data]\nsize = [32, 40]\nframes = 4\npoints = 5\nobjects = [1, 2]\n[data.augmentation]\neraser_side = [2, 9]\npadding = 3",
+        "[data]\nsize = [32, 40]\nframes = 4\npoints = 5\nobjects = [1, 2]\n"
+        "[data.augmentation]\neraser_side = [2, 9]\npadding = 3",
     )
     assert data.augmentation is not None
     assert (data.augmentation.crop, data.augmentation.padding) == ((32, 40), 3)
