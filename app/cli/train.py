@@ -4,7 +4,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
@@ -17,13 +17,14 @@ from tracker.files import InputError
 if TYPE_CHECKING:
     from tracker.models.cotracker3 import CoTracker3
     from tracker.training.config import TrainingConfig
-    from tracker.training.loop import Hooks
+    from tracker.training.loop import Hooks, Trainer
     from tracker.training.progress import Progress, Summary
-    from tracker.training.state import Start
+    from tracker.training.state import Output, Start
 
     Score = Callable[[CoTracker3], dict[str, float]]
 
 NAMED = "training"  # folder of the configurations that ship, in resources
+SOURCE = "trained by trackwright train"
 SEEDS_APART = 10_007  # between the clips of one process and the next
 
 
@@ -52,10 +53,6 @@ def train(
     if minutes is not None and minutes <= 0:
         raise InputError(f"--minutes {minutes}: must be more than 0")
 
-    from app.cli.validation import validation
-    from tracker.training.distributed import joined_group
-    from tracker.training.loop import Limits, Trainer
-    from tracker.training.sources import describe_data, opened_source
     from tracker.training.state import Output, read_start
 
     path = find_config(config)
@@ -65,34 +62,53 @@ def train(
     start = read_start(resume, chosen.model) if resume is not None else None
     folder = output or (resume if resume is not None and resume.is_dir() else Path(f"training-{path.stem}"))
     results = Output(folder, shard_mib, not no_optimiser_state)
-    facts = {
-        "licence": chosen.train.licence,
-        "source": "trained by trackwright train",
-        "data": describe_data(chosen.data),
-    }
-    with joined_group(device.value) as group, _stop_signals() as should_stop:
+    deadline = None if minutes is None else began + 60 * minutes
+    run = Run(chosen, results, resume, start, steps, deadline, validate or [])
+    if _train(run, device.value).reason == "stopped":
+        raise typer.Exit(130)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the command line asks for."""
+
+    config: "TrainingConfig"
+    results: "Output"
+    resume: Path | None
+    start: "Start | None"
+    last_step: int | None
+    deadline: float | None  # on the clock of `time.monotonic`
+    validate: list[str]
+
+
+def _train(run: Run, device: str) -> "Summary":
+    from app.cli.validation import validation
+    from tracker.training.distributed import joined_group
+    from tracker.training.loop import Limits, Trainer
+    from tracker.training.sources import describe_data, opened_source
+
+    config, start = run.config, run.start
+    facts = {"licence": config.train.licence, "source": SOURCE, "data": describe_data(config.data)}
+    # A state brings its own place in the clips; where it cannot be taken up, they are others than at the beginning.
+    seed = config.train.seed + (start.state["step"] if start is not None and start.state is not None else 0)
+    with joined_group(device) as group, _stop_signals() as should_stop:
         if group.leads:
-            results.prepare(resume)
-        score = validation(chosen, validate or []) if group.leads and chosen.train.validate_every else None
-        # A state brings its own place in the clips; where it cannot be taken up, they are others than at the beginning.
-        done = start.state["step"] if start is not None and start.state is not None else 0
-        own_seed = chosen.train.seed + SEEDS_APART * group.rank + done
+            run.results.prepare(run.resume)
+        score = validation(config, run.validate) if group.leads and config.train.validate_every else None
         shown = _hooks(score, should_stop, group.leads)
-        with opened_source(chosen.data, group.device, own_seed) as source, shown as hooks:
-            left = None if minutes is None else max(0.001, minutes * 60 - (time.monotonic() - began))
-            limits = Limits(steps, left)
+        own_seed = seed + SEEDS_APART * group.rank
+        with opened_source(config.data, group.device, own_seed) as source, shown as hooks:
+            left = None if run.deadline is None else max(0.001, run.deadline - time.monotonic())
+            limits = Limits(run.last_step, left)
             trainer = Trainer(
-                chosen, source, results, facts=facts, start=start, limits=limits, group=group, hooks=hooks
+                config, source, run.results, facts=facts, start=start, limits=limits, group=group, hooks=hooks
             )
             if group.leads:
-                _tell_start(start, trainer.step_number)
-            summary = _run(trainer.run)
+                _tell_start(start, trainer)
+            summary = _guarded(trainer.run)
         if group.leads:
-            if trainer.note:
-                typer.echo(trainer.note, err=True)
-            typer.echo(_sentence(folder, summary))
-    if summary.reason == "stopped":
-        raise typer.Exit(130)
+            typer.echo(_sentence(run.results.folder, summary))
+    return summary
 
 
 def find_config(name_or_file: str) -> Path:
@@ -181,13 +197,16 @@ def _hooks(score: "Score | None", should_stop: Callable[[], bool], leads: bool) 
         yield Hooks(report, validate if score else None, should_stop)
 
 
-def _tell_start(start: "Start | None", step: int) -> None:
+def _tell_start(start: "Start | None", trainer: "Trainer") -> None:
     if start is not None:
-        what = "weights alone, the optimiser starts afresh" if start.state is None else f"going on after step {step}"
+        afresh = "weights alone, the optimiser starts afresh"
+        what = afresh if start.state is None else f"going on after step {trainer.step_number}"
         typer.echo(f"{start.path}: {what}", err=True)
+    for note in trainer.notes:
+        typer.echo(note, err=True)
 
 
-def _run(run: Callable[[], "Summary"]) -> "Summary":
+def _guarded(run: Callable[[], "Summary"]) -> "Summary":
     import torch
 
     try:

@@ -262,4 +262,4 @@ def test_without_tensorboard_it_says_so_and_goes_on(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     trainer = Trainer(tiny_config(), MovingClips(), Output(tmp_path))
     assert trainer.run().step == 6
-    assert "tensorboard is missing" in trainer.note
+    assert "tensorboard is missing" in trainer.notes[0]

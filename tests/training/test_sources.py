@@ -121,5 +121,5 @@ def test_a_state_of_other_clips_gives_new_ones(tmp_path):
     Trainer(config, MovingClips(), Output(tmp_path), hooks=Hooks(should_stop=lambda: True)).run()
     with opened_source(DataConfig(synthetic=SMALL), CPU, 0) as source:
         trainer = Trainer(config, source, start=read_start(tmp_path, config.model))
-        assert "new clips" in trainer.note
+        assert "new clips" in trainer.notes[0]
         assert trainer.run().reason == "finished"

@@ -140,7 +140,10 @@ class Trainer:
         self.queries = torch.Generator().manual_seed(config.train.seed * 1009 + self.group.rank)
         self.step_number = self.clips = self.skipped = self.bad_in_a_row = 0
         self.seconds_before = self.validation_seconds = 0.0
-        self.note = ""
+        self.notes: list[str] = []  # what a person should know
+        self.journal = Journal(output.folder / "tensorboard" if output and self.group.leads else None)
+        if self.journal.note:
+            self.notes.append(self.journal.note)
         if start is not None and start.state is not None:
             self._restore(start.state)
         self.sums = Sums()
@@ -154,14 +157,12 @@ class Trainer:
             Diverged: the loss is no number any more; the last checkpoint stays.
             InputError: a checkpoint cannot be written; the one before stays.
         """
-        journal = Journal(self.output.folder / "tensorboard" if self.output and self.group.leads else None)
-        self.note = " ".join(filter(None, (self.note, journal.note)))
         try:
-            return self._run(journal)
+            return self._run()
         finally:
-            journal.close()
+            self.journal.close()
 
-    def _run(self, journal: Journal) -> Summary:
+    def _run(self) -> Summary:
         began = saved = time.monotonic()
         longest = 0.0
         while True:
@@ -174,7 +175,7 @@ class Trainer:
             share, over_, due_, stopped = self.group.largest([*clock, self.hooks.should_stop()])
             reason = self._ending(share, bool(over_), bool(stopped))
             if reason is not None:
-                self._report(journal, share, began)
+                self._report(share, began)
                 self._save(1.0 if reason == "time" else share, now - began)
                 return self._summary(reason, now - began)
             if due_:
@@ -183,10 +184,10 @@ class Trainer:
             self._step(share)
             longest = max(0.9 * longest, time.monotonic() - now)
             if self.step_number % self.config.train.log_every == 0:
-                self._report(journal, share, began)
+                self._report(share, began)
             every = self.config.train.validate_every
             if every and self.step_number % every == 0:
-                self._validate(journal, time.monotonic() - began)
+                self._validate(time.monotonic() - began)
 
     def _ending(self, share: float, time_is_over: bool, stopped: bool) -> Reason | None:
         if time_is_over:
@@ -269,7 +270,7 @@ class Trainer:
                 "was, go on from it with a lower learning rate or in float32"
             )
 
-    def _report(self, journal: Journal, share: float, began: float) -> None:
+    def _report(self, share: float, began: float) -> None:
         if not self.sums.steps:
             return
         losses = dict(zip(Losses._fields, self.sums.losses(), strict=True))
@@ -287,19 +288,19 @@ class Trainer:
         curves = {f"loss/{name}": value for name, value in losses.items()}
         seconds = self.sums.seconds / self.sums.steps
         others = {"rate": progress.rate, "gradient": progress.gradient, "data_share": progress.data_share}
-        journal.write(self.step_number, {**curves, **others, "seconds_per_step": seconds, "skipped": self.skipped})
+        self.journal.write(self.step_number, {**curves, **others, "seconds_per_step": seconds, "skipped": self.skipped})
         self.sums = Sums()
         if self.group.leads:
             self.hooks.report(progress)
 
-    def _validate(self, journal: Journal, elapsed: float) -> None:
+    def _validate(self, elapsed: float) -> None:
         """Validate, unless the time would be over before it is done."""
         late = self.limits.seconds is not None and elapsed + self.validation_seconds > self.limits.seconds
         if self.group.leads and self.hooks.validate is not None and not late:
             began = time.monotonic()
             figures = self.hooks.validate(self.usable_network())
             self.validation_seconds = time.monotonic() - began
-            journal.write(self.step_number, {f"validation/{name}": value for name, value in figures.items()})
+            self.journal.write(self.step_number, {f"validation/{name}": value for name, value in figures.items()})
 
     def usable_network(self) -> CoTracker3:
         """A copy of the network as it would be used: with averaged weights where they are kept."""
@@ -351,5 +352,5 @@ class Trainer:
             self.queries.set_state(state["chance"][self.group.rank])
             self.source.restore(state["data"][self.group.rank])
         except (LookupError, RuntimeError, TypeError, ValueError, AttributeError):
-            self.note = "the state is of another source of clips, another kind of device or fewer processes: new clips"
+            self.notes.append("the state is of other clips, another kind of device or fewer processes: new clips")
         self.cycle.go_on(self.step_number, state["first_step"], state["share"])
