@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.small_models import small_clip, small_model
-from tracker.inference.features import FeatureCache, FrameEncoder, resize_frames
+from tracker.inference.features import FeatureCache, FrameEncoder, resize_by_area, resize_frames
 from tracker.inference.resolution import WorkingResolution
 
 
@@ -78,3 +78,49 @@ def test_corners_stay_corners():
     corner = torch.tensor([8.0, 6.0])
     assert space.to_model(corner).tolist() == [49, 39]
     torch.testing.assert_close(space.to_video(space.to_model(corner)), corner)
+
+
+@given(
+    st.tuples(*[st.integers(1, 4000)] * 4),
+    st.lists(st.tuples(*[st.floats(-500, 5000, width=32)] * 2), min_size=1, max_size=5),
+    st.booleans(),
+)
+def test_into_working_pixels_and_back(sizes, points, area):
+    width, height, *resolution = sizes
+    # Where a side is one pixel long, there is no distance between corner pixels to go by.
+    space = WorkingResolution(max(2, width), max(2, height), (max(2, resolution[0]), max(2, resolution[1])), area)
+    given_points = torch.tensor(points, dtype=torch.float64)
+    torch.testing.assert_close(space.to_video(space.to_model(given_points)), given_points, atol=1e-6, rtol=0)
+
+
+@settings(max_examples=30, deadline=None)
+@given(x=st.floats(12, 105), y=st.floats(12, 75))
+def test_a_dot_is_where_the_space_says_when_areas_are_averaged(x, y):
+    rows, columns = np.mgrid[0:90, 0:120]
+    dot = 255 * np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * 3.0**2))
+    picture = np.repeat(np.rint(dot).astype(np.uint8)[..., None], 3, axis=2)
+    small = resize_by_area(picture, (30, 40))[..., 0].astype(float)
+    rows, columns = np.mgrid[0:30, 0:40]
+    centre = [(small * columns).sum() / small.sum(), (small * rows).sum() / small.sum()]
+    expected = WorkingResolution(120, 90, (30, 40), area=True).to_model(torch.tensor([x, y]))
+    np.testing.assert_allclose(centre, expected, atol=0.1)
+
+
+def test_areas_are_averaged_on_each_side_that_shrinks():
+    frame = small_clip(1, 12, 8)[0]
+    whole = resize_by_area(frame, (4, 4)).astype(float)
+    np.testing.assert_allclose(whole, frame.reshape(4, 2, 4, 3, 3).mean((1, 3)), atol=0.51)
+    one_side = resize_by_area(frame, (8, 4)).astype(float)
+    np.testing.assert_allclose(one_side, frame.reshape(8, 4, 3, 3).mean(2), atol=0.51)
+    np.testing.assert_array_equal(resize_by_area(frame, (8, 12)), frame)
+    assert resize_by_area(frame, (16, 6)).shape == (16, 6, 3)
+
+
+def test_frames_are_resized_as_the_network_wants_them():
+    frame = small_clip(1, 192, 128)[0]
+    for area in (False, True):
+        model = small_model(area_resize=area)
+        image = FrameEncoder(model, model.config.resolution).hold(frame).image
+        assert image is not None
+        mean = frame.reshape(64, 2, 96, 2, 3).mean((1, 3))
+        assert np.allclose(image.permute(1, 2, 0).numpy(), mean, atol=0.51) == area

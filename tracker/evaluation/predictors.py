@@ -79,7 +79,7 @@ def predict(
         return _predict_offline(model, tracker, clip, queries, backward, single_point, on_frames)
     if not single_point or model is None:
         return _predict_streaming(tracker, clip, queries, backward, on_frames)
-    space = WorkingResolution(clip.source.width, clip.source.height, model.config.resolution)
+    space = WorkingResolution.of(model.config, clip.source.width, clip.source.height)
     parts = []
     for query in queries:
         rows = np.concatenate([query[None], single_point_support(query, space)])
@@ -90,7 +90,7 @@ def predict(
 
 def network_of(tracker: Tracker) -> CoTracker3 | None:
     """The network that a tracker runs, if it runs one."""
-    return tracker._model if isinstance(tracker, CoTrackerTracker) else None
+    return tracker.model if isinstance(tracker, CoTrackerTracker) else None
 
 
 def passes(tracker: Tracker, queries: int, backward: bool, single_point: bool) -> int:
@@ -168,7 +168,7 @@ def _predict_offline(
         for frame in frames:
             held.add(frame)
         on_frames(len(frames))
-    space = WorkingResolution(clip.source.width, clip.source.height, model.config.resolution)
+    space = WorkingResolution.of(model.config, clip.source.width, clip.source.height)
     everywhere = _on_first_frame(space.to_video(support_grid(GLOBAL_SUPPORT, space.resolution)).numpy())
     groups = [(query[None], single_point_support(query, space)) for query in queries]
     if not single_point:

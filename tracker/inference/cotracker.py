@@ -48,6 +48,11 @@ class CoTrackerTracker:
         self.cache = FeatureCache()
 
     @property
+    def model(self) -> CoTracker3:
+        """The network, in eval mode."""
+        return self._model
+
+    @property
     def name(self) -> str:
         """The model and the file that its weights are from."""
         kind = f"cotracker3-{self._model.config.kind}"

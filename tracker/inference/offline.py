@@ -74,7 +74,7 @@ class OfflineClip:
         resolution: tuple[int, int] | None = None,
     ) -> None:
         self._model = model
-        self._space = WorkingResolution(width, height, resolution or model.config.resolution, model.config.area_resize)
+        self._space = WorkingResolution.of(model.config, width, height, resolution)
         self._encoder = FrameEncoder(model, self._space.resolution, cache)
         self._work = WorkSize(model)
         self.frames: tuple[HeldFrame, ...] = ()

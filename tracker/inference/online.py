@@ -116,7 +116,7 @@ class OnlineSession:
             raise ValueError("an offline network cannot track online")
         self._model, self._iters, self._autocast = model, iters, autocast
         self._window, self._step = model.config.window, model.config.step
-        self._space = WorkingResolution(width, height, resolution or model.config.resolution, model.config.area_resize)
+        self._space = WorkingResolution.of(model.config, width, height, resolution)
         self._encoder = FrameEncoder(model, self._space.resolution, cache, autocast)
         self._work = WorkSize(model, max_tokens)
         self._mask = mask_before_query

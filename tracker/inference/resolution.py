@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from tracker.models.cotracker3 import CoTracker3Config
 
 ShouldStop = Callable[[], bool]
 
@@ -26,6 +29,11 @@ class WorkingResolution:
     height: int
     resolution: tuple[int, int]
     area: bool = False
+
+    @classmethod
+    def of(cls, config: CoTracker3Config, width: int, height: int, resolution: tuple[int, int] | None = None) -> Self:
+        """As a network of this configuration sees such videos; its own resolution where None."""
+        return cls(width, height, resolution or config.resolution, config.area_resize)
 
     @property
     def scale(self) -> tuple[float, float]:

@@ -58,8 +58,8 @@ class CoTracker3Config:
     area_resize: bool = False  # frames are shrunk by averaging areas, not by sampling between corner pixels
 
     def __post_init__(self) -> None:
-        if self.matching and self.levels <= SEARCH_LEVEL:
-            raise ValueError(f"matching needs at least {SEARCH_LEVEL + 1} levels")
+        if self.matching and (self.levels <= SEARCH_LEVEL or self.radius < 1):
+            raise ValueError(f"matching needs at least {SEARCH_LEVEL + 1} levels and a radius of 1")
 
     @property
     def step(self) -> int:
