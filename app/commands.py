@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from app.actions import Action
 from app.document.view_state import ColourBy
+from app.panels.wording import tracker_title
 from app.theme import Theme
-from app.tracking import CLASSICAL
 from tracker.labels import State
 
 if TYPE_CHECKING:
@@ -167,15 +167,26 @@ def _track(window: "MainWindow") -> Iterator[Action]:
         window.has_range,
     )
     yield Action("run.stop", tr("Stop"), ("Esc",), window.escape, TRACK)
+    yield from _trackers(window)
+
+
+def _trackers(window: "MainWindow") -> Iterator[Action]:
+    tr, trackers = window.tr, window.trackers
+
+    def used(name: str) -> bool:
+        return trackers.used == name
+
+    for info in trackers.ready:
+        yield Action(
+            f"tracker.use_{info.name}",
+            tr("Use {}").format(tracker_title(info)),
+            (),
+            partial(trackers.use, info.name),
+            TRACK,
+            checked=partial(used, info.name),
+        )
     yield Action("tracker.choose", tr("Choose checkpoint…"), (), window.files.ask_checkpoint, TRACK)
-    yield Action(
-        "tracker.classical",
-        tr("Use Lucas-Kanade"),
-        (),
-        partial(window.set_tracker, CLASSICAL),
-        TRACK,
-        checked=lambda: tracking.tracker == CLASSICAL,
-    )
+    yield Action("tracker.about", tr("About this tracker…"), (), trackers.tell, TRACK)
 
 
 def _view(window: "MainWindow") -> Iterator[Action]:

@@ -280,7 +280,7 @@ class Files(QObject):
             self.tr("Checkpoints (*.pth *.pt *.safetensors);;All files (*)"),
         )
         if name:
-            self._window.set_tracker(name)
+            self._window.trackers.use(name)
 
     def show_error(self, message: str) -> None:
         """One sentence that the person must see."""

@@ -8,6 +8,7 @@ import platformdirs
 from PySide6.QtCore import QByteArray, QSettings
 
 from app.theme import Theme
+from tracker.inference.trackers import default_tracker
 
 MAX_RECENT = 10
 
@@ -47,8 +48,8 @@ class Settings:
 
     @property
     def tracker(self) -> str:
-        """Name or checkpoint file of the tracker to run."""
-        return str(self._store.value("tracker", "lucas-kanade"))
+        """Name or checkpoint file of the tracker that the person chose; the default where nobody has chosen."""
+        return str(self._store.value("tracker") or default_tracker().name)
 
     @tracker.setter
     def tracker(self, tracker: str) -> None:

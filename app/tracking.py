@@ -14,17 +14,10 @@ from app.document.view_state import ViewState
 from app.segments import Segment, merge, queries, segments_backward, segments_forward
 from app.workers.protocol import Failed, Finished, Progress, Result, Started
 from app.workers.tracking import RunRequest, TrackingWorker
+from tracker.inference.trackers import default_tracker
 
-CLASSICAL = "lucas-kanade"
 OVERLAP = 16
 VERBS = {"forward": "Track forward", "backward": "Track backward", "retrack": "Re-track"}
-
-
-def describe_tracker(tracker: str) -> tuple[str, str]:
-    """What the window calls a tracker, and a note about it."""
-    if tracker == CLASSICAL:
-        return "Lucas-Kanade", "no neural weights installed"
-    return Path(tracker).name, str(Path(tracker).parent)
 
 
 @dataclass
@@ -59,7 +52,7 @@ class Tracking(QObject):
         self._plan: Plan | None = None
         self._generations = count(1)
         self._point_ids = count(1)
-        self.tracker = CLASSICAL
+        self.tracker = default_tracker().name
         self.device = "auto"
         self._worker = TrackingWorker(self)
         self._worker.started_run.connect(self._started)

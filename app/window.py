@@ -40,7 +40,8 @@ from app.playback import Playback
 from app.settings import Settings
 from app.start_page import StartPage
 from app.theme import Theme, apply_theme
-from app.tracking import Tracking, describe_tracker
+from app.tracker_choice import TrackerChoice
+from app.tracking import Tracking
 from app.workers.protocol import Progress
 from tracker.video import FrameSource
 
@@ -59,6 +60,7 @@ class MainWindow(QMainWindow):
         self.files = Files(self)
         self.navigation = Navigation(self)
         self.editing = Editing(self)
+        self.trackers = TrackerChoice(self)
         self._subscriptions: tuple[Callable[[], None], ...] = ()
         self.setWindowTitle("Trackwright")
         self.setAcceptDrops(True)
@@ -70,7 +72,7 @@ class MainWindow(QMainWindow):
         self._connect()
         self._restore_layout()
         self.set_document(None, None)
-        self.set_tracker(settings.tracker)
+        self.trackers.show(settings.tracker)
         self._device_chosen(settings.device)
         self.run_panel.set_device(settings.device)
 
@@ -135,7 +137,7 @@ class MainWindow(QMainWindow):
         self.canvas.context_requested.connect(self.menus.open_context_menu)
         for panel in (self.run_panel, self.transport, self.track_list):
             panel.action_requested.connect(self.registry.trigger)
-        self.run_panel.choose_checkpoint.connect(lambda: self.registry.trigger("tracker.choose"))
+        self.run_panel.tracker_chosen.connect(self.trackers.use)
         self.run_panel.device_chosen.connect(self._device_chosen)
         self.history.go_to.connect(self.editing.go_in_history)
         self.start_page.open_requested.connect(self.files.ask_open)
@@ -241,13 +243,6 @@ class MainWindow(QMainWindow):
             self.view.tool = "select"
         else:
             self.view.selection = ()
-
-    def set_tracker(self, tracker: str) -> None:
-        """Run this tracker from now on: a name or a checkpoint file."""
-        self.settings.tracker = self.tracking.tracker = tracker
-        title, note = describe_tracker(tracker)
-        self.run_panel.set_tracker(title, note)
-        self.status.set_model(title)
 
     def _device_chosen(self, device: str) -> None:
         self.settings.device = self.tracking.device = device

@@ -23,6 +23,20 @@ def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
+def no_shipped_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No weights come with Trackwright, so that no test hangs on what ships today; `weights_folder` takes some."""
+    monkeypatch.setattr("tracker.inference.trackers.WEIGHTS_FOLDER", tmp_path / "home" / "weights")
+
+
+@pytest.fixture
+def weights_folder(tmp_path: Path) -> Path:
+    """The folder where a test puts weights that come with Trackwright."""
+    folder = tmp_path / "home" / "weights"
+    folder.mkdir(parents=True)
+    return folder
+
+
+@pytest.fixture(autouse=True)
 def no_thread_left() -> Iterator[None]:
     """Fails a test that leaves a thread behind, by its name."""
     before = set(threading.enumerate())

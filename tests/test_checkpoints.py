@@ -90,6 +90,14 @@ def test_combined_head(tmp_path):
     assert same_weights(model, load_checkpoint(tmp_path / "one_head.pth")[0])
 
 
+@pytest.mark.parametrize("stated", ["", "half", "1.01", "-0.1", "nan", "inf"])
+def test_a_threshold_that_is_none_is_refused(tmp_path, stated):
+    path = tmp_path / "weights.safetensors"
+    save_checkpoint(path, small_model(), {"visible_above": stated})
+    with pytest.raises(InputError, match=r"visible_above is .* not a number from 0 to 1"):
+        load_checkpoint(path)
+
+
 def test_half_precision_is_loaded_as_float32(tmp_path):
     torch.save(shaped_model().half().state_dict(), tmp_path / "half.pth")
     loaded, info = load_checkpoint(tmp_path / "half.pth")

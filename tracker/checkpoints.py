@@ -1,6 +1,7 @@
 """Reading and writing network weights, without ever running code from a file."""
 
 import json
+import math
 import os
 import pickle
 import warnings
@@ -35,6 +36,7 @@ class CheckpointInfo:
         parameters: how many numbers were learned.
         licence, source: as recorded in the file; None where it says nothing.
         dtype: of the weights in the file, like "float32". The model itself is float32.
+        visible_above: visibility times confidence from which on its points count as visible, where the file says it.
     """
 
     name: str
@@ -44,6 +46,7 @@ class CheckpointInfo:
     source: str | None
     dtype: str
     path: Path
+    visible_above: float | None = None
 
 
 def load_checkpoint(path: str | os.PathLike[str]) -> tuple[CoTracker3, CheckpointInfo]:
@@ -71,6 +74,7 @@ def load_checkpoint(path: str | os.PathLike[str]) -> tuple[CoTracker3, Checkpoin
         source=metadata.get("source"),
         dtype=str(state["fnet.conv1.weight"].dtype).removeprefix("torch."),
         path=path,
+        visible_above=_visible_above(path, metadata),
     )
     return model.eval(), info
 
@@ -87,7 +91,8 @@ def save_checkpoint(
 
     Args:
         path: the file, or where `shard_mib` is given the folder.
-        metadata: further facts, such as "licence" and "source".
+        metadata: further facts, such as "licence", "source", "description" (a sentence), "maturity" ("experimental" or
+            "stable") and "visible_above" (see `CheckpointInfo`).
         dtype: of the learned numbers in the file; as they are where None.
         shard_mib: the largest size of a file in MiB; makes a folder of files with an index. One tensor is never cut.
 
@@ -270,6 +275,19 @@ def _config(path: Path, state: Mapping[str, Tensor], metadata: Mapping[str, str]
         return _config_from_shapes(state)
     except (KeyError, ValueError, TypeError, IndexError, AttributeError) as error:
         raise InputError(f"{path}: CoTracker3 weights of an unknown configuration ({error}); {EXPECTED}") from error
+
+
+def _visible_above(path: Path, metadata: Mapping[str, str]) -> float | None:
+    stated = metadata.get("visible_above")
+    if stated is None:
+        return None
+    try:
+        threshold = float(stated)
+    except ValueError:
+        threshold = math.nan
+    if not 0 <= threshold <= 1:
+        raise InputError(f"{path}: visible_above is {stated!r} in its metadata, not a number from 0 to 1")
+    return threshold
 
 
 def _config_from_shapes(state: Mapping[str, Tensor]) -> CoTracker3Config:

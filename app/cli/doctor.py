@@ -9,9 +9,14 @@ from ctypes.util import find_library
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+from tracker.files import InputError
+
+if TYPE_CHECKING:
+    from tracker.inference.trackers import TrackerInfo
 
 Status = Literal["ok", "note", "fault"]
 
@@ -84,6 +89,7 @@ def run_checks() -> list[Check]:
         *(_package(name) for name in ("numpy", "av", "opencv-python-headless", "pyqtgraph", "safetensors")),
         _second_opencv(),
         *_torch(),
+        *_trackers(),
         *_qt(),
         _libraries(),
         _display(),
@@ -131,6 +137,26 @@ def _torch() -> list[Check]:
     else:
         checks.append(Check("graphics card", "note", "none that torch can use; networks run on the CPU"))
     return checks
+
+
+def _trackers() -> list[Check]:
+    """The default tracker and, where it is another, each installed network: whether the weights can be used."""
+    from tracker.inference import available_trackers, default_tracker
+
+    default = default_tracker()
+    others = [info for info in available_trackers() if info.weights is not None and info != default]
+    return [_tracker("default tracker", default, "fault"), *(_tracker("tracker", info, "note") for info in others)]
+
+
+def _tracker(name: str, info: "TrackerInfo", failing: Status) -> Check:
+    from tracker.inference import load_tracker
+
+    try:
+        load_tracker(info.name, device="cpu")
+    except (InputError, ImportError, OSError) as error:
+        return Check(name, failing, f"{info.name} cannot be used: {_line(error)}")
+    weights = f"its weights load ({info.parameters:,} parameters)" if info.needs_weights else "needs no weights"
+    return Check(name, "ok", f"{info.name}{' (experimental)' if info.experimental else ''}, {weights}")
 
 
 def pyside_verdict(pyside: tuple[int, ...], python: tuple[int, ...]) -> str:

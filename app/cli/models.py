@@ -2,14 +2,16 @@
 
 import json
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from tracker.files import InputError, describe_os_error
 
 if TYPE_CHECKING:
     from tracker.checkpoints import CheckpointInfo
     from tracker.inference.session import Tracker
+    from tracker.inference.trackers import TrackerInfo
 
 models_app = typer.Typer(invoke_without_command=True, rich_markup_mode=None, help="Which trackers are here.")
 
@@ -28,48 +30,57 @@ def models(ctx: typer.Context, as_json: AsJson = False) -> None:
 @models_app.command("list")
 def list_models(as_json: AsJson = False) -> None:
     """List the trackers by name."""
-    from tracker.inference import available_trackers
+    from tracker.inference import available_trackers, default_tracker
 
-    rows = [
-        {
-            "name": info.name,
-            "ready": info.ready,
-            "weights": str(info.weights) if info.weights else None,
-            "bytes": info.weights.stat().st_size if info.weights else 0,
-            "licence": info.licence,
-            "description": info.description,
-        }
-        for info in available_trackers()
-    ]
+    default = default_tracker()
+    rows = [_facts(info) | {"ready": info.ready, "default": info == default} for info in available_trackers()]
     if as_json:
         typer.echo(json.dumps(rows))
         return
     for row in rows:
-        state = "ready" if row["ready"] else "needs a weights file"
+        state = (row["maturity"] or "ready") if row["ready"] else "needs a weights file"
+        state += ", default" if row["default"] else ""
         typer.echo(f"{row['name']:<20} {state:<21} {row['licence']}")
         typer.echo(f"{'':<20} {row['description']}")
+        if row["card"]:
+            typer.echo(f"{'':<20} Model card: {row['card']}")
+
+
+def _facts(info: "TrackerInfo") -> dict[str, Any]:
+    return {
+        "name": info.name,
+        "description": info.description,
+        "maturity": info.maturity,
+        "licence": info.licence,
+        "source": info.source,
+        "weights": str(info.weights) if info.weights else None,
+        "bytes": info.weights.stat().st_size if info.weights else 0,
+        "card": str(info.card) if info.card else None,
+    }
 
 
 @models_app.command("info")
 def model_info(
-    model: Annotated[str, typer.Argument(help="A tracker's name or a checkpoint file.")], as_json: AsJson = False
+    model: Annotated[str, typer.Argument(help="A tracker's name or a checkpoint file.")],
+    as_json: AsJson = False,
+    card: Annotated[bool, typer.Option("--card", help="Print the model card instead.")] = False,
 ) -> None:
     """Tell of one tracker: what it is, its size, and its speed on this machine, with 100 points."""
-    from tracker.inference import available_trackers, load_tracker
+    from tracker.inference import load_tracker, tracker_info
 
-    known = {info.name: info for info in available_trackers()}.get(model)
+    info = tracker_info(model)
+    if card:
+        typer.echo(_card(info))
+        return
     # An offline network runs in this mode only, an online one in both alike.
     tracker = load_tracker(model, mode="offline")
     checkpoint: CheckpointInfo | None = getattr(tracker, "info", None)
-    licence = (checkpoint.licence if checkpoint else None) or (known.licence if known else None)
-    weights = known.weights if known else Path(model)
-    result = {
+    result = _facts(info) | {
         "name": tracker.name,
+        "network": checkpoint.name if checkpoint else None,
         "device": tracker.device,
-        "weights": str(weights) if weights else None,
-        "bytes": weights.stat().st_size if weights else 0,
         "parameters": checkpoint.parameters if checkpoint else 0,
-        "licence": licence or "not recorded in the file",
+        "visible_above": tracker.visible_above,
         "points": SPEED_POINTS,
         "size": f"{SPEED_SIZE[0]}x{SPEED_SIZE[1]}",
         "frames_per_second": measure_speed(tracker),
@@ -78,7 +89,19 @@ def model_info(
         typer.echo(json.dumps(result))
         return
     for key, value in result.items():
-        typer.echo(f"{key.replace('_', ' '):<18} {f'{value:.1f}' if isinstance(value, float) else value}")
+        if value is not None:
+            typer.echo(f"{key.replace('_', ' '):<18} {f'{value:.4g}' if isinstance(value, float) else value}")
+
+
+def _card(info: "TrackerInfo") -> str:
+    if info.card is None:
+        raise InputError(f"{info.name}: there is no model card beside it")
+    try:
+        return info.card.read_text(encoding="utf-8").rstrip()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{info.card}: this model card is no text") from error
+    except OSError as error:
+        raise describe_os_error(info.card, error) from error
 
 
 def measure_speed(tracker: "Tracker") -> float:

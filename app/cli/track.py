@@ -65,7 +65,9 @@ def track(
     count: Annotated[int, typer.Option(min=1, help="How many points --sample may choose.")] = 100,
     mask: Annotated[Path | None, typer.Option(help="A picture, not 0 where --grid or --sample may put points.")] = None,
     query_frame: Annotated[int | None, typer.Option(help="Frame of --grid and --sample; default --start.")] = None,
-    model: Annotated[str, typer.Option(help="A tracker by name (models lists them) or a file.")] = "lucas-kanade",
+    model: Annotated[
+        str | None, typer.Option(help="A tracker by name or a file; models lists them, and marks the default.")
+    ] = None,
     mode: Annotated[Mode, typer.Option(help="How a network runs.")] = Mode.online,
     backward: Annotated[bool, typer.Option("--backward", help="Also track from the queries to --start.")] = False,
     start: Annotated[int, typer.Option(min=0, help="First frame to track; frames count from 0.")] = 0,
@@ -77,7 +79,8 @@ def track(
             min=0,
             max=1,
             help="Visible from this value of visibility times confidence on, else occluded; the default is the "
-            "tracker's own: 0.6 for CoTracker3, 0.25 for lucas-kanade (while it holds a point).",
+            "tracker's own: 0.6 for CoTracker3 unless its weights say another, 0.25 for lucas-kanade (while it holds a "
+            "point).",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
@@ -94,7 +97,7 @@ def track(
     check_output(out, video, points, mask)
 
     from app.cli.points import choose_points
-    from tracker.inference import load_tracker
+    from tracker.inference import default_tracker, load_tracker
     from tracker.labels import write_tracks
     from tracker.video import open_source
 
@@ -102,7 +105,7 @@ def track(
         span = _span(source, start, end)
         method = sample.value if sample else None
         chosen = choose_points(source, span, points, grid, method, count, mask, query_frame)
-        tracker = load_tracker(model, device.value, mode.value)
+        tracker = load_tracker(model or default_tracker().name, device.value, mode.value)
         threshold = tracker.visible_above if threshold is None else threshold
         began = time.perf_counter()
         tracks, frames = run_tracker(source, tracker, chosen, span, backward, threshold)

@@ -1,5 +1,6 @@
 """The run panel: which tracker, over which frames, and how far it is."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 from PySide6.QtCore import QEvent, QSize, Qt, Signal
@@ -23,8 +24,9 @@ from app.document.runs import RunInfo
 from app.document.view_state import ViewState
 from app.panels.buttons import IconButton, live_icon
 from app.panels.subscriptions import Subscriptions
-from app.panels.wording import duration, number
+from app.panels.wording import duration, number, tracker_title, wrapped
 from app.theme import SPACE_M, SPACE_S
+from tracker.inference.trackers import LUCAS_KANADE, TrackerInfo
 
 MessageKind = Literal["info", "hint", "error"]
 MESSAGE_ICONS = {
@@ -39,7 +41,7 @@ class RunPanel(QWidget):
 
     Signals:
         action_requested: the id of an action that the window should do.
-        choose_checkpoint: a person wants another tracker.
+        tracker_chosen: the name or checkpoint file of the tracker that a person wants.
         device_chosen: "auto", "cpu" or "cuda".
 
     Attributes:
@@ -47,7 +49,7 @@ class RunPanel(QWidget):
     """
 
     action_requested = Signal(str)
-    choose_checkpoint = Signal()
+    tracker_chosen = Signal(str)
     device_chosen = Signal(str)
 
     def __init__(self, document: Document | None, view: ViewState, parent: QWidget | None = None) -> None:
@@ -57,7 +59,7 @@ class RunPanel(QWidget):
         self._running = False
         self._message_kind: MessageKind = "info"
         self._subscriptions = Subscriptions(self)
-        self.title_label, self.note_label = QLabel(), QLabel()
+        self.tracker_box, self.note_label = QComboBox(), QLabel()
         self.device_box, self.range_box = QComboBox(), QComboBox()
         self.progress_bar, self.progress_label = QProgressBar(), QLabel()
         self.message_icon, self.message_label, self.last_label = QLabel(), QLabel(), QLabel()
@@ -67,7 +69,7 @@ class RunPanel(QWidget):
         self._content.ensurePolished()
         bar = self.style().pixelMetric(QStyle.PixelMetric.PM_ScrollBarExtent)
         self.setMinimumWidth(self._content.minimumSizeHint().width() + bar)
-        self.set_tracker(self.tr("Lucas-Kanade (no neural weights installed)"), "")
+        self.set_trackers([LUCAS_KANADE], LUCAS_KANADE)
         self.set_running(False)
         self.set_message("", "info")
         self.set_document(document)
@@ -96,11 +98,17 @@ class RunPanel(QWidget):
         """Stop listening to document and view."""
         self._subscriptions.release()
 
-    def set_tracker(self, title: str, note: str) -> None:
-        """What runs, and what there is to know about it."""
-        self.title_label.setText(title)
-        self.note_label.setText(note)
-        self.note_label.setVisible(bool(note))
+    def set_trackers(self, trackers: Sequence[TrackerInfo], used: TrackerInfo) -> None:
+        """Those that can be chosen, and the one that runs, which is among them."""
+        self.tracker_box.clear()
+        for row, info in enumerate(trackers):
+            self.tracker_box.addItem(tracker_title(info), info)
+            self.tracker_box.setItemData(row, wrapped(info.description), Qt.ItemDataRole.ToolTipRole)
+        self.tracker_box.setCurrentIndex([info.name for info in trackers].index(used.name))
+        self.tracker_box.setToolTip(wrapped(used.description))
+        self.note_label.setText(self.tr("Experimental: check what it finds."))
+        self.note_label.setVisible(used.experimental)
+        self._show_tracker_icons()
 
     def set_device(self, device: str) -> None:
         """Show "auto", "cpu" or "cuda" as the wanted device."""
@@ -164,17 +172,23 @@ class RunPanel(QWidget):
             "mdi6.folder-open-outline",
             tr("Choose a checkpoint file with neural weights"),
             "",
-            self.choose_checkpoint.emit,
+            lambda: self.action_requested.emit("tracker.choose"),
             tr("Choose checkpoint…"),
             self,
         )
         self.choose_button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.about_button = IconButton(
+            "mdi6.information-outline",
+            tr("About this tracker"),
+            "",
+            lambda: self.action_requested.emit("tracker.about"),
+            parent=self,
+        )
 
     def _set_up_fields(self) -> None:
-        bold = self.title_label.font()
-        bold.setBold(True)
-        self.title_label.setFont(bold)
-        for label in (self.title_label, self.note_label, self.progress_label, self.message_label, self.last_label):
+        self.tracker_box.setAccessibleName(self.tr("Tracker"))
+        self.tracker_box.activated.connect(lambda row: self.tracker_chosen.emit(self.tracker_box.itemData(row).name))
+        for label in (self.note_label, self.progress_label, self.message_label, self.last_label):
             label.setWordWrap(True)
             label.setTextFormat(Qt.TextFormat.PlainText)
         for device, text in (
@@ -189,7 +203,7 @@ class RunPanel(QWidget):
         self.range_box.addItem(self.tr("Whole video"), False)
         self.range_box.addItem("", True)
         self.range_box.setAccessibleName(self.tr("Frames to track"))
-        for box in (self.device_box, self.range_box):
+        for box in (self.tracker_box, self.device_box, self.range_box):
             box.setMinimumHeight(26)
             box.setMinimumContentsLength(8)
             box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
@@ -201,8 +215,13 @@ class RunPanel(QWidget):
         column = self._scrolled_column()
         column.setContentsMargins(SPACE_M, SPACE_M, SPACE_M, SPACE_M)
         column.setSpacing(SPACE_M)
-        for part in (self.title_label, self.note_label, self.choose_button):
-            column.addWidget(part)
+        column.addWidget(self.tracker_box)
+        column.addWidget(self.note_label)
+        more = QHBoxLayout()
+        more.setSpacing(SPACE_S)
+        more.addWidget(self.choose_button, 1)
+        more.addWidget(self.about_button)
+        column.addLayout(more)
         form = QGridLayout()
         form.setSpacing(SPACE_S)
         form.setColumnStretch(1, 1)
@@ -265,7 +284,7 @@ class RunPanel(QWidget):
             button.setEnabled(ready)
         self.retrack_button.setEnabled(ready and bool(self._view.selection))
         self.stop_button.setEnabled(self._running)
-        for part in (self.device_box, self.range_box, self.choose_button):
+        for part in (self.tracker_box, self.device_box, self.range_box, self.choose_button):
             part.setEnabled(not self._running)
 
     def _show_range(self) -> None:
@@ -297,8 +316,15 @@ class RunPanel(QWidget):
     def _show_message_icon(self) -> None:
         self.message_icon.setPixmap(live_icon(MESSAGE_ICONS[self._message_kind], self.palette()).pixmap(QSize(16, 16)))
 
+    def _show_tracker_icons(self) -> None:
+        for row in range(self.tracker_box.count()):
+            experimental = self.tracker_box.itemData(row).experimental
+            name = "mdi6.flask-outline" if experimental else "mdi6.vector-polyline"
+            self.tracker_box.setItemIcon(row, live_icon(name, self.palette()))
+
     def changeEvent(self, event: QEvent) -> None:
         """Take the icon in the colours of another palette."""
         super().changeEvent(event)
         if event.type() == QEvent.Type.PaletteChange:
             self._show_message_icon()
+            self._show_tracker_icons()

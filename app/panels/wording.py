@@ -1,9 +1,12 @@
 """Words and numbers that several panels show."""
 
 from fractions import Fraction
+from html import escape
+from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication, QLocale
 
+from tracker.inference.trackers import LUCAS_KANADE, TrackerInfo
 from tracker.labels.table import Source, State
 
 
@@ -27,6 +30,17 @@ def source_text(source: int) -> str:
         Source.INTERPOLATED: QCoreApplication.translate("Source", "interpolated"),
         Source.IMPORTED: QCoreApplication.translate("Source", "imported"),
     }[Source(source)]
+
+
+def tracker_title(info: TrackerInfo) -> str:
+    """What the window calls a tracker: no folders, and marked where it is experimental."""
+    title = "Lucas-Kanade" if info == LUCAS_KANADE else Path(info.name).name
+    return QCoreApplication.translate("Tracker", "{0} (experimental)").format(title) if info.experimental else title
+
+
+def wrapped(sentence: str) -> str:
+    """A tool tip that Qt breaks into lines, as it does with rich text only."""
+    return f"<p>{escape(sentence)}</p>"
 
 
 def number(value: float, decimals: int = 0) -> str:

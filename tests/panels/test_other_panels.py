@@ -10,6 +10,7 @@ from app.document.runs import RunInfo
 from app.panels import HistoryPanel, RunPanel, StatusWidgets, Timeline, TrackList, Transport
 from app.panels.buttons import IconButton
 from app.theme import dark_palette, light_palette
+from tracker.inference.trackers import LUCAS_KANADE, TrackerInfo
 
 pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints")
 PANELS = [HistoryPanel, RunPanel, Timeline, TrackList, Transport]
@@ -100,22 +101,44 @@ def test_the_range_is_offered_only_where_there_is_one(qtbot, make_document, view
 
 def test_tracker_device_and_messages(qtbot, make_document, view):
     panel = shown(qtbot, RunPanel(make_document(), view))
-    assert "no neural weights installed" in panel.title_label.text()
-    with qtbot.waitSignal(panel.choose_checkpoint):
-        qtbot.mouseClick(panel.choose_button, Qt.MouseButton.LeftButton)
+    for button, action in ((panel.choose_button, "tracker.choose"), (panel.about_button, "tracker.about")):
+        with qtbot.waitSignal(panel.action_requested) as asked:
+            qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+        assert asked.args == [action]
     with qtbot.waitSignal(panel.device_chosen) as chosen:
         panel.device_box.setFocus()
         qtbot.keyClick(panel.device_box, Qt.Key.Key_Down)
     assert chosen.args == ["cpu"]
     panel.set_device("auto")
     assert panel.device_box.currentData() == "auto"
-    panel.set_tracker("CoTracker3 online", "cotracker3.pth")
-    assert panel.note_label.isVisible()
     panel.set_message("Out of memory: choose the processor.", "error")
     assert panel.message_label.isVisible()
     assert not panel.message_icon.pixmap().isNull()
     panel.set_message("", "info")
     assert not panel.message_label.isVisible()
+
+
+def test_the_trackers_that_can_be_chosen(qtbot, make_document, view):
+    panel = shown(qtbot, RunPanel(make_document(), view))
+    assert panel.tracker_box.currentText() == "Lucas-Kanade"
+    assert not panel.note_label.isVisible()
+    network = TrackerInfo("mine", "Trained on <nothing>.", "Apache-2.0", Path("mine.pth"), True, "experimental")
+    panel.set_trackers([LUCAS_KANADE, network], network)
+    assert panel.tracker_box.currentText() == "mine (experimental)"
+    assert panel.note_label.text().startswith("Experimental")
+    assert panel.note_label.isVisible()
+    tips = [panel.tracker_box.itemData(row, Qt.ItemDataRole.ToolTipRole) for row in (0, 1)]
+    assert "Lucas-Kanade" in tips[0]
+    assert tips[1] == panel.tracker_box.toolTip() == "<p>Trained on &lt;nothing&gt;.</p>"
+    icons = [panel.tracker_box.itemIcon(row) for row in (0, 1)]
+    assert icons[0].cacheKey() != icons[1].cacheKey()
+    panel.tracker_box.setFocus()
+    with qtbot.waitSignal(panel.tracker_chosen) as chosen:
+        qtbot.keyClick(panel.tracker_box, Qt.Key.Key_Up)
+    assert chosen.args == ["lucas-kanade"]
+    panel.set_running(True)
+    assert not panel.tracker_box.isEnabled()
+    assert panel.about_button.isEnabled()
 
 
 def test_the_last_run_is_told_by_its_outcome(qtbot, make_document, view):

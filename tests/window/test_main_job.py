@@ -204,7 +204,7 @@ def test_a_wrong_checkpoint_fails_with_a_sentence_and_changes_nothing(
     document = opened.document
     assert document is not None
     before = document.table.read(document.table.ids, 0, FRAMES)
-    opened.set_tracker(str(wrong))
+    opened.trackers.use(str(wrong))
     messages: list[tuple[str, str]] = []
     opened.tracking.message.connect(lambda text, kind: messages.append((text, kind)))
     track(qtbot, opened, Qt.Key.Key_F)

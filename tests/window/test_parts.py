@@ -215,15 +215,3 @@ def test_unsaved_work_can_be_thrown_away_after_a_question(
     monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.Yes)
     window.files.ask_discard(path)
     assert not window.files.unsaved()
-
-
-def test_a_checkpoint_can_be_chosen_and_left_again(window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.files.QFileDialog.getOpenFileName", lambda *_: ("/models/mine.safetensors", ""))
-    window.registry.trigger("tracker.choose")
-    assert window.tracking.tracker == "/models/mine.safetensors"
-    assert window.run_panel.title_label.text() == "mine.safetensors"
-    assert not window.registry.qaction("tracker.classical").isChecked()
-    window.registry.trigger("tracker.classical")
-    assert window.tracking.tracker == "lucas-kanade"
-    assert "no neural weights" in window.run_panel.note_label.text()
-    assert window.registry.qaction("tracker.classical").isChecked()

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from tracker.inference.online import OnlineSession
     from tracker.inference.run import TrackRun
     from tracker.inference.session import Prediction, Tracker, TrackingSession
-    from tracker.inference.trackers import available_trackers, load_tracker
+    from tracker.inference.trackers import available_trackers, default_tracker, load_tracker, tracker_info
 
 _HOMES = {
     "FeatureCache": "features",
@@ -21,8 +21,10 @@ _HOMES = {
     "Tracker": "session",
     "TrackingSession": "session",
     "available_trackers": "trackers",
+    "default_tracker": "trackers",
     "load_tracker": "trackers",
     "track_offline": "offline",
+    "tracker_info": "trackers",
 }
 
 __all__ = [
@@ -34,8 +36,10 @@ __all__ = [
     "Tracker",
     "TrackingSession",
     "available_trackers",
+    "default_tracker",
     "load_tracker",
     "track_offline",
+    "tracker_info",
 ]
 
 

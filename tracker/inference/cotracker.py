@@ -10,6 +10,8 @@ from tracker.inference.online import OnlineSession
 from tracker.inference.session import TrackingSession
 from tracker.models.cotracker3 import CoTracker3
 
+VISIBLE_ABOVE = 0.6  # visibility times confidence
+
 
 class CoTrackerTracker:
     """CoTracker3 with weights from a checkpoint.
@@ -22,6 +24,7 @@ class CoTrackerTracker:
         info: the checkpoint that the weights are from.
         mode: "online" runs window by window; "offline" holds the whole clip; "auto" is what the weights are for.
             An online network runs in windows in all of them.
+        name: what it is called; without it the model and the file that its weights are from.
         allow_untrained: run a network whose weights are from no file, for benchmarks and tests.
 
     Raises:
@@ -35,6 +38,7 @@ class CoTrackerTracker:
         info: CheckpointInfo | None,
         mode: str = "auto",
         *,
+        name: str = "",
         allow_untrained: bool = False,
     ) -> None:
         if info is None and not allow_untrained:
@@ -44,6 +48,7 @@ class CoTrackerTracker:
             raise InputError(f"{source}: offline weights, which need a whole clip at once; choose the mode offline")
         self._model = model.eval()
         self.info = info
+        self._name = name
         self.mode: Literal["online", "offline"] = "offline" if "offline" in (mode, model.config.kind) else "online"
         self.cache = FeatureCache()
 
@@ -54,7 +59,9 @@ class CoTrackerTracker:
 
     @property
     def name(self) -> str:
-        """The model and the file that its weights are from."""
+        """What the runs that it makes are known by."""
+        if self._name:
+            return self._name
         kind = f"cotracker3-{self._model.config.kind}"
         return f"{kind} ({self.info.path.name})" if self.info else f"{kind} (untrained)"
 
@@ -65,8 +72,9 @@ class CoTrackerTracker:
 
     @property
     def visible_above(self) -> float:
-        """The threshold of CoTracker's own online predictor and evaluation."""
-        return 0.6
+        """As the checkpoint says, else the threshold of CoTracker's own online predictor and evaluation."""
+        stated = self.info.visible_above if self.info else None
+        return VISIBLE_ABOVE if stated is None else stated
 
     @property
     def step_frames(self) -> int:
