@@ -59,12 +59,28 @@ def _speed(
     ] = DEFAULT_POINTS,
     device: Annotated[Device, typer.Option(help="Where to measure.")] = Device.cpu,
     dtype: Annotated[Dtype, typer.Option(help="Numbers to measure with.")] = Dtype.float32,
-    mode: Annotated[Mode, typer.Option(help="Window by window, or a whole clip.")] = Mode.online,
+    mode: Annotated[
+        Mode | None, typer.Option(help="Window by window, or a whole clip; default online, or as suits the --model.")
+    ] = None,
     compare: Annotated[bool, typer.Option(help="Measure the straightforward form too (float32, online).")] = True,
     repeats: Annotated[int, typer.Option(min=1, help="Runs, of which the fastest counts.")] = 2,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(help="A tracker by name or a file, to be measured end to end; may be given several times."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """How fast the full-size CoTracker3 is, and how much faster than its straightforward form."""
+    """How fast the full-size CoTracker3 is, and how much faster than its straightforward form.
+
+    With --model: how fast trackers are end to end, in frames a second of a made clip of 854x480, and again where the
+    features of its frames are kept from before.
+    """
+    if model:
+        if dtype is not Dtype.float32:
+            raise InputError(f"--dtype {dtype}: a --model is measured as the window runs it, in float32")
+        _speed_of_trackers(model, points, device, mode, repeats, as_json)
+        return
+    mode = mode or Mode.online
     if compare and (dtype, mode) != (Dtype.float32, Mode.online):
         raise InputError("the straightforward form is float32 and online: give --no-compare with other settings")
 
@@ -78,6 +94,18 @@ def _speed(
         points, device.value, dtype.value, compare, mode=mode.value, repeats=repeats, progress=_tell
     )
     typer.echo(json.dumps(result) if as_json else format_speed_table(result))
+
+
+def _speed_of_trackers(
+    names: list[str], points: list[int], device: Device, mode: Mode | None, repeats: int, as_json: bool
+) -> None:
+    from tracker.evaluation.speed import format_speed_table
+    from tracker.evaluation.tracking_speed import COLUMNS, run_tracker_bench
+    from tracker.inference import load_tracker
+
+    trackers = [load_tracker(name, device.value, mode.value if mode else "auto") for name in names]
+    result = run_tracker_bench(trackers, points, repeats=repeats, progress=_tell)
+    typer.echo(json.dumps(result) if as_json else format_speed_table(result, COLUMNS))
 
 
 def _tell(what: str) -> None:

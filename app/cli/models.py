@@ -1,7 +1,6 @@
 """`trackwright models`: which trackers are here."""
 
 import json
-import time
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,12 +9,9 @@ from tracker.files import InputError, describe_os_error
 
 if TYPE_CHECKING:
     from tracker.checkpoints import CheckpointInfo
-    from tracker.inference.session import Tracker
     from tracker.inference.trackers import TrackerInfo
 
 models_app = typer.Typer(invoke_without_command=True, rich_markup_mode=None, help="Which trackers are here.")
-
-SPEED_FRAMES, SPEED_POINTS, SPEED_SIZE = 16, 100, (512, 384)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 
@@ -66,6 +62,7 @@ def model_info(
     card: Annotated[bool, typer.Option("--card", help="Print the model card instead.")] = False,
 ) -> None:
     """Tell of one tracker: what it is, its size, and its speed on this machine, with 100 points."""
+    from tracker.evaluation.tracking_speed import SIZE, measure_tracker
     from tracker.inference import load_tracker, tracker_info
 
     info = tracker_info(model)
@@ -75,16 +72,18 @@ def model_info(
     # An offline network runs in this mode only, an online one in both alike.
     tracker = load_tracker(model, mode="offline")
     checkpoint: CheckpointInfo | None = getattr(tracker, "info", None)
-    result = _facts(info) | {
-        "name": tracker.name,
-        "network": checkpoint.name if checkpoint else None,
-        "device": tracker.device,
-        "parameters": checkpoint.parameters if checkpoint else 0,
-        "visible_above": tracker.visible_above,
-        "points": SPEED_POINTS,
-        "size": f"{SPEED_SIZE[0]}x{SPEED_SIZE[1]}",
-        "frames_per_second": measure_speed(tracker),
-    }
+    result = (
+        _facts(info)
+        | {
+            "name": tracker.name,
+            "network": checkpoint.name if checkpoint else None,
+            "device": tracker.device,
+            "parameters": checkpoint.parameters if checkpoint else 0,
+            "visible_above": tracker.visible_above,
+            "size": f"{SIZE[0]}x{SIZE[1]}",
+        }
+        | measure_tracker(tracker, steps=2)
+    )
     if as_json:
         typer.echo(json.dumps(result))
         return
@@ -102,21 +101,3 @@ def _card(info: "TrackerInfo") -> str:
         raise InputError(f"{info.card}: this model card is no text") from error
     except OSError as error:
         raise describe_os_error(info.card, error) from error
-
-
-def measure_speed(tracker: "Tracker") -> float:
-    """Frames per second of a short run on a made picture that drifts."""
-    import numpy as np
-
-    width, height = SPEED_SIZE
-    big = np.random.default_rng(0).integers(0, 255, (height + SPEED_FRAMES, width + SPEED_FRAMES, 3), dtype=np.uint8)
-    frames = np.stack([big[k : k + height, k : k + width] for k in range(SPEED_FRAMES)])
-    x, y = np.meshgrid(np.linspace(50, width - 50, 10), np.linspace(50, height - 50, SPEED_POINTS // 10))
-    queries = np.column_stack([np.zeros(SPEED_POINTS), x.ravel(), y.ravel()]).astype(np.float32)
-    session = tracker.session(width, height)
-    session.add_points(queries, np.arange(SPEED_POINTS))
-    began = time.perf_counter()
-    for start in range(0, SPEED_FRAMES, tracker.step_frames):
-        session.step(frames[start : start + tracker.step_frames])
-    session.finish()
-    return SPEED_FRAMES / (time.perf_counter() - began)

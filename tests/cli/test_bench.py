@@ -9,6 +9,7 @@ import torch
 from typer.testing import CliRunner
 
 import tracker.evaluation.speed
+import tracker.evaluation.tracking_speed
 from app.cli import build_app
 from tests.cli.commandline import refusal, run
 
@@ -36,6 +37,26 @@ def test_speed_refuses_what_cannot_be(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert "--no-compare" in refusal("bench", "speed", "--mode", "offline")
     assert "no graphics card" in refusal("bench", "speed", "--device", "cuda")
+
+
+def test_speed_measures_named_trackers(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    measure = tracker.evaluation.tracking_speed.run_tracker_bench
+
+    def measure_small(trackers: Any, points: Any, **named: Any) -> dict[str, Any]:
+        asked.append(([one.name for one in trackers], points, named["repeats"]))
+        return measure(trackers, points, size=(96, 64), steps=2, **named)
+
+    monkeypatch.setattr(tracker.evaluation.tracking_speed, "run_tracker_bench", measure_small)
+    command = ("bench", "speed", "--model", "lucas-kanade", "--points", 2, "--repeats", 1)
+    result = run(*command, "--json")
+    assert result.stderr == "measuring: lucas-kanade, 2 points\n"
+    (row,) = json.loads(result.stdout)["rows"]
+    assert row["frames_per_second"] > 0
+    assert "| lucas-kanade | cpu |" in run(*command, "--model", "lucas-kanade").stdout
+    assert asked == [(["lucas-kanade"], [2], 1), (["lucas-kanade"] * 2, [2], 1)]
+    assert "in float32" in refusal(*command, "--dtype", "bfloat16")
+    assert "there is no such tracker" in refusal("bench", "speed", "--model", "oracle")
 
 
 def test_ui_runs_offscreen_where_there_is_no_screen(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ time is given beside the time on the clock: it tells the same story more steadil
 import os
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -289,17 +289,24 @@ COLUMNS = {
 }
 
 
-def format_speed_table(result: dict[str, Any]) -> str:
-    """The result of `run_speed_bench` as a table in Markdown, with the machine above and the bars below."""
+def format_speed_table(result: dict[str, Any], known: Mapping[str, tuple[str, str]] = COLUMNS) -> str:
+    """The result of `run_speed_bench` as a table in Markdown, with the machine above and the bars below.
+
+    Args:
+        known: titles and formats of the columns, by the keys of rows; other keys are left out.
+    """
     machine, settings, rows = result["machine"], result["settings"], result["rows"]
-    columns = [key for key in COLUMNS if any(key in row for row in rows)]
+    columns = [key for key in known if any(key in row for row in rows)]
     lines = [
         ", ".join(f"{key} {value}" for key, value in machine.items()),
         ", ".join(f"{key} {value}" for key, value in settings.items()),
         "",
-        "| " + " | ".join(COLUMNS[key][0] for key in columns) + " |",
+        "| " + " | ".join(known[key][0] for key in columns) + " |",
         "|" + "---|" * len(columns),
-        *("| " + " | ".join(format(row[key], COLUMNS[key][1]) for key in columns) + " |" for row in rows),
+        *(
+            "| " + " | ".join(format(row[key], known[key][1]) if key in row else "" for key in columns) + " |"
+            for row in rows
+        ),
         "",
         *(
             f"{bar['name']}: {bar['measured']:.2f} ({'at least' if bar['reached'] else 'BELOW'} {bar['asked']} asked)"
