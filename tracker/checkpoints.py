@@ -114,6 +114,26 @@ def save_checkpoint(
             raise InputError(f"{path}: {error}") from error
 
 
+def copy_checkpoint(path: str | os.PathLike[str], target: str | os.PathLike[str], facts: Mapping[str, str]) -> None:
+    """Write the weights of a checkpoint to one safetensors file, with all that was known about them and `facts`.
+
+    The numbers stay as they are; the metadata that says so is as for `save_checkpoint`, and `facts` win.
+
+    Raises:
+        InputError: there are no such weights, a fact cannot be, or the file cannot be written.
+    """
+    info = load_checkpoint(path)[1]
+    _visible_above(Path(path), facts)
+    state, metadata = _read(info.path)
+    state = {key: value.clone().contiguous() for key, value in _official_keys(info.path, state).items()}
+    fixed = {"model": "cotracker3", "config": json.dumps(asdict(info.config))}
+    with atomic_output(target) as part:
+        try:
+            save_file(state, part, metadata={**metadata, **facts, **fixed})
+        except SafetensorError as error:
+            raise InputError(f"{target}: {error}") from error
+
+
 def _save_shards(folder: Path, state: Mapping[str, Tensor], facts: dict[str, str], largest: int) -> None:
     """Files of at most `largest` bytes, named and indexed as is usual for sharded safetensors."""
     largest -= SHARD_HEADER_BYTES

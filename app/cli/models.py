@@ -1,15 +1,26 @@
 """`trackwright models`: which trackers are here."""
 
 import json
+from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from app.cli.places import check_output
 from tracker.files import InputError, describe_os_error
 
 if TYPE_CHECKING:
     from tracker.checkpoints import CheckpointInfo
     from tracker.inference.trackers import TrackerInfo
+
+
+class Maturity(StrEnum):
+    """How far weights are to be trusted."""
+
+    experimental = "experimental"
+    stable = "stable"
+
 
 models_app = typer.Typer(invoke_without_command=True, rich_markup_mode=None, help="Which trackers are here.")
 
@@ -101,3 +112,36 @@ def _card(info: "TrackerInfo") -> str:
         raise InputError(f"{info.card}: this model card is no text") from error
     except OSError as error:
         raise describe_os_error(info.card, error) from error
+
+
+@models_app.command("mark")
+def mark_weights(
+    weights: Annotated[Path, typer.Argument(help="A checkpoint file, or the folder of a training.")],
+    out: Annotated[Path, typer.Option("--output", "-o", help="The weights file (.safetensors) to write.")],
+    description: Annotated[str | None, typer.Option(help="One sentence: what it is, how good it is.")] = None,
+    maturity: Annotated[Maturity | None, typer.Option(help="stable may become the default tracker.")] = None,
+    licence: Annotated[str | None, typer.Option(help="Of the weights.")] = None,
+    source: Annotated[str | None, typer.Option(help="Who or what made them.")] = None,
+    visible_above: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Visibility times confidence from which on a point is visible.")
+    ] = None,
+) -> None:
+    """Write the same weights with facts about them into the file; what is not given stays as it was."""
+    check_output(out)
+    if out.suffix != ".safetensors":
+        raise InputError(f"{out}: marked weights are a .safetensors file")
+
+    from tracker.checkpoints import copy_checkpoint
+    from tracker.inference import tracker_info
+
+    given = {
+        "description": description,
+        "maturity": maturity.value if maturity else None,
+        "licence": licence,
+        "source": source,
+        "visible_above": None if visible_above is None else str(visible_above),
+    }
+    copy_checkpoint(weights, out, {name: value for name, value in given.items() if value is not None})
+    info = tracker_info(out)
+    card = "" if info.card else f"; no model card beside it yet ({out.with_suffix('.md').name})"
+    typer.echo(f"{out}: {info.parameters:,} parameters, {out.stat().st_size / 1e6:.1f} MB{card}")

@@ -5,9 +5,14 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from app.cli import doctor
-from tests.cli.commandline import run
+from tests.cli.commandline import refusal, run
+from tests.small_models import small_model
+from tracker.checkpoints import load_checkpoint, save_checkpoint
+from tracker.inference import tracker_info
 
 
 def test_the_doctor_looks_at_everything() -> None:
@@ -84,3 +89,81 @@ def test_models_info_measures_the_speed() -> None:
     assert report["frames_per_second"] > 0
     assert run("models", "info", "lucas-kanade").exit_code == 0
     assert run("models", "info", "oracle").exit_code == 2
+
+
+CARD = "# mini\n\nTrained on nothing.\n"
+
+
+@pytest.fixture
+def mini(weights_folder: Path) -> Path:
+    """Experimental weights that come with Trackwright, with a card."""
+    path = weights_folder / "mini.safetensors"
+    save_checkpoint(path, small_model(), {"licence": "CC0-1.0", "description": "Small.", "maturity": "experimental"})
+    path.with_suffix(".md").write_text(CARD, encoding="utf-8")
+    return path
+
+
+def test_models_tells_maturity_card_and_default(mini: Path) -> None:
+    def rows() -> dict[str, dict[str, object]]:
+        return {row["name"]: row for row in json.loads(run("models", "list", "--json").stdout)}
+
+    found = rows()
+    assert (found["mini"]["maturity"], found["mini"]["card"]) == ("experimental", str(mini.with_suffix(".md")))
+    assert (found["mini"]["licence"], found["mini"]["bytes"]) == ("CC0-1.0", mini.stat().st_size)
+    assert [name for name, row in found.items() if row["default"]] == ["lucas-kanade"]
+    lines = run("models").stdout.splitlines()
+    assert lines[0].split() == ["lucas-kanade", "stable,", "default", "Apache-2.0", "(OpenCV)"]
+    assert any(line.split() == ["mini", "experimental", "CC0-1.0"] for line in lines)
+    assert any(line.strip() == f"Model card: {mini.with_suffix('.md')}" for line in lines)
+    assert run("models", "mark", mini, "-o", mini, "--maturity", "stable").exit_code == 0
+    assert [name for name, row in rows().items() if row["default"]] == ["mini"]
+
+
+def test_models_info_of_installed_weights_and_their_card(mini: Path) -> None:
+    report = json.loads(run("models", "info", "mini", "--json").stdout)
+    told = [report[key] for key in ("name", "network", "maturity", "licence", "visible_above", "card")]
+    assert told == ["mini", "cotracker3-online", "experimental", "CC0-1.0", 0.6, str(mini.with_suffix(".md"))]
+    assert run("models", "info", "mini", "--card").stdout == CARD
+    assert run("models", "info", mini, "--card").stdout == CARD
+    assert refusal("models", "info", "lucas-kanade", "--card") == "lucas-kanade: there is no model card beside it"
+    mini.with_suffix(".md").write_bytes(b"\xff\xfe\x00")
+    assert "no text" in refusal("models", "info", "mini", "--card")
+
+
+def test_marking_keeps_the_weights_and_what_was_known(mini: Path, tmp_path: Path) -> None:
+    out = tmp_path / "marked.safetensors"
+    result = run("models", "mark", mini, "-o", out, "--description", "Better.", "--visible-above", 0.45)
+    assert result.exit_code == 0, result.output
+    assert "no model card beside it yet (marked.md)" in result.stdout
+    info = tracker_info(out)
+    assert (info.description, info.licence, info.maturity) == ("Better.", "CC0-1.0", "experimental")
+    (before, old), (after, new) = load_checkpoint(mini), load_checkpoint(out)
+    assert (new.visible_above, new.config, new.dtype) == (0.45, old.config, old.dtype)
+    weights = before.state_dict()
+    assert all(torch.equal(weights[key], value) for key, value in after.state_dict().items())
+
+
+def test_what_cannot_be_marked(mini: Path, tmp_path: Path) -> None:
+    assert "marked weights are a .safetensors file" in refusal("models", "mark", mini, "-o", tmp_path / "out.pth")
+    assert "there is no such file" in refusal("models", "mark", tmp_path / "no.pth", "-o", tmp_path / "a.safetensors")
+    assert run("models", "mark", mini, "-o", mini, "--maturity", "great").exit_code == 2
+    assert run("models", "mark", mini, "-o", mini, "--visible-above", 2).exit_code == 2
+    assert tracker_info("mini").experimental
+
+
+def test_the_doctor_tries_the_weights(mini: Path) -> None:
+    assert [(check.name, check.status) for check in doctor._trackers()] == [
+        ("default tracker", "ok"),
+        ("tracker", "ok"),
+    ]
+    assert "lucas-kanade, needs no weights" in doctor._trackers()[0].detail
+    assert "mini (experimental), its weights load" in doctor._trackers()[1].detail
+    whole = mini.read_bytes()
+    mini.write_bytes(whole[:-100])
+    assert [check.status for check in doctor._trackers()] == ["ok", "note"]
+    # A header that says stable over weights that are none.
+    state = {"weight": torch.zeros(3)}
+    save_file(state, mini, metadata={"maturity": "stable"})
+    (check,) = doctor._trackers()
+    assert (check.name, check.status) == ("default tracker", "fault")
+    assert "mini cannot be used" in check.detail

@@ -59,3 +59,16 @@ def test_models_info_tells_what_a_file_holds(folder: Path, kind: str) -> None:
     assert report["bytes"] == weights.stat().st_size
     assert report["parameters"] > 0
     assert report["frames_per_second"] > 0
+
+
+def test_a_stable_network_tracks_where_no_model_is_named(folder: Path, weights_folder: Path, tmp_path: Path) -> None:
+    facts = {"maturity": "stable", "visible_above": "0.3"}
+    save_checkpoint(weights_folder / "mini.safetensors", small_model("online"), facts)
+    for arguments, name in (((), "mini"), (("--model", "lucas-kanade"), "lucas-kanade")):
+        command = ("track", folder / "clip.mp4", "--grid", 2, "-o", tmp_path / "t.npz", "--json", *arguments)
+        assert json.loads(run(*command).stdout)["tracker"] == name
+        tracks = read_tracks(tmp_path / "t.npz")
+        threshold = {"mini": 0.3, "lucas-kanade": 0.25}[name]
+        inside = (tracks.source == Source.MODEL) & (tracks.state != State.OUT_OF_VIEW)
+        seen = tracks.visibility * tracks.confidence >= threshold
+        np.testing.assert_array_equal(tracks.state[inside] == State.VISIBLE, seen[inside])
