@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from PySide6.QtCore import QEvent, QSize, Qt, Signal
-from PySide6.QtGui import QStandardItemModel
+from PySide6.QtGui import QStandardItemModel, QWheelEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QGridLayout,
@@ -36,6 +36,18 @@ MESSAGE_ICONS = {
 }
 
 
+class _Box(QComboBox):
+    """A choice that the wheel does not change, since it scrolls the panel, and that leaves the keys to the picture."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Leave it to the panel."""
+        event.ignore()
+
+
 class RunPanel(QWidget):
     """Starts and stops the tracker.
 
@@ -59,8 +71,8 @@ class RunPanel(QWidget):
         self._running = False
         self._message_kind: MessageKind = "info"
         self._subscriptions = Subscriptions(self)
-        self.tracker_box, self.note_label = QComboBox(), QLabel()
-        self.device_box, self.range_box = QComboBox(), QComboBox()
+        self.tracker_box, self.note_label = _Box(), QLabel()
+        self.device_box, self.range_box = _Box(), _Box()
         self.progress_bar, self.progress_label = QProgressBar(), QLabel()
         self.message_icon, self.message_label, self.last_label = QLabel(), QLabel(), QLabel()
         self._make_buttons()

@@ -3,8 +3,18 @@
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QEvent, Qt
-from PySide6.QtWidgets import QAbstractItemView, QApplication, QComboBox, QMainWindow, QSpinBox, QToolButton, QWidget
+from PySide6.QtCore import QEvent, QPoint, Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QApplication,
+    QComboBox,
+    QMainWindow,
+    QScrollArea,
+    QSpinBox,
+    QToolButton,
+    QWidget,
+)
 
 from app.document.runs import RunInfo
 from app.panels import HistoryPanel, RunPanel, StatusWidgets, Timeline, TrackList, Transport
@@ -139,6 +149,20 @@ def test_the_trackers_that_can_be_chosen(qtbot, make_document, view):
     panel.set_running(True)
     assert not panel.tracker_box.isEnabled()
     assert panel.about_button.isEnabled()
+
+
+def test_the_wheel_scrolls_the_panel_and_chooses_nothing(qtbot, make_document, view):
+    panel = shown(qtbot, RunPanel(make_document(), view))
+    panel.resize(panel.minimumWidth(), 150)
+    network = TrackerInfo("mine", "Mine.", "Apache-2.0", Path("mine.pth"), True)
+    panel.set_trackers([LUCAS_KANADE, network], LUCAS_KANADE)
+    bar = panel.findChild(QScrollArea).verticalScrollBar()
+    for box in (panel.tracker_box, panel.device_box):
+        bar.setValue(0)
+        place = box.mapTo(panel.window(), box.rect().center())
+        QTest.wheelEvent(panel.windowHandle(), place, QPoint(0, -120))
+        assert box.currentIndex() == 0
+        assert bar.value() > 0
 
 
 def test_the_last_run_is_told_by_its_outcome(qtbot, make_document, view):
