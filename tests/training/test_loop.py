@@ -215,7 +215,7 @@ def test_bfloat16_keeps_positions_in_float32():
     model = new_network(tiny_config().model, seed=1)
     clips = moving_clips(1, torch.Generator().manual_seed(0))
     with torch.autocast("cpu", torch.bfloat16):
-        windows, _ = predict(model, clips, first_queries(clips), 1)
+        windows = predict(model, clips, first_queries(clips), 1).windows
     assert {window.tracks.dtype for window in windows} == {torch.float32}
 
 

@@ -25,7 +25,7 @@ from tracker.models.correlation import build_pyramid, correlate, sample_template
 from tracker.models.encoder import FeatureEncoder, normalise_features
 from tracker.models.guess import follow_flow, grey_frames
 from tracker.models.matching import SEARCH_LEVEL, Matching
-from tracker.models.output import TrackOutput, WindowIterations
+from tracker.models.output import Choice, TrackOutput, WindowIterations
 from tracker.models.updateformer import Mlp, UpdateFormer
 
 FOURIER_SCALES = 10  # displacements are embedded at scales 1, 2, 4 .. 512
@@ -74,7 +74,7 @@ class CoTracker3Config:
     @property
     def token_inputs(self) -> int:
         """Visibility, confidence, correlations, and the embedded displacements to the frames before and after."""
-        matched = self.levels * Matching.VALUES if self.matching else 0
+        matched = self.levels * Matching.VALUES + 2 if self.matching else 0
         return 2 + self.levels * self.correlation_channels + 4 + 2 * 4 * FOURIER_SCALES + matched
 
 
@@ -98,7 +98,7 @@ class CoTracker3(nn.Module):
         self.fnet = FeatureEncoder(config.encoder_channels, config.feature_channels, config.stride)
         self.corr_mlp = Mlp(config.patch**2, config.correlation_hidden, config.correlation_channels)
         self.matching = Matching(config.levels, config.radius) if config.matching else None
-        gates = {"gate_head": config.levels} if config.matching else {}
+        gates = {"gate_head": config.levels, "keep_head": 1} if config.matching else {}
         self.updateformer = UpdateFormer(
             config.token_inputs,
             config.width,
@@ -109,8 +109,9 @@ class CoTracker3(nn.Module):
             outputs={"flow_head": 2, "vis_conf_head": 2, **gates},
         )
         if config.matching:
-            # Matches are believed little before training has shown where they are right.
-            nn.init.constant_(self.updateformer.get_submodule("gate_head").bias, -2.0)  # type: ignore[arg-type]
+            # Before training has shown what is right, matches are believed little and first guesses kept.
+            for head, bias in (("gate_head", -2.0), ("keep_head", 2.0)):
+                nn.init.constant_(self.updateformer.get_submodule(head).bias, bias)  # type: ignore[arg-type]
         self.time_emb: Tensor
         self.register_buffer("time_emb", time_embedding(config.window, config.token_inputs))
 
@@ -142,7 +143,8 @@ class CoTracker3(nn.Module):
         frames, points = queries[..., 0].long(), queries[..., 1:].to(features.dtype) / self.config.stride
         greys = grey_frames(video) if self.config.flow else None
         moved = None if disturbance is None else disturbance / self.config.stride
-        history = self.track(features, frames, points, iters, greys=greys, disturbance=moved)
+        choices: list[Choice] = []
+        history = self.track(features, frames, points, iters, greys=greys, disturbance=moved, choices=choices)
         whole = join_windows([(start, iterations[-1]) for start, iterations in history], video.shape[1])
         tracks, visibility, confidence = self.report(whole)
         windows, logits = None, None
@@ -151,7 +153,7 @@ class CoTracker3(nn.Module):
             if self.matching is not None:
                 pyramid = self.pyramid(features)
                 logits = self.matching.search_logits(pyramid, self.templates(pyramid, frames, points))
-        return TrackOutput(tracks, visibility.sigmoid(), confidence.sigmoid(), windows, logits)
+        return TrackOutput(tracks, visibility.sigmoid(), confidence.sigmoid(), windows, logits, choices)
 
     def encode(self, images: Tensor, at_once: int | None = None) -> Tensor:
         """Level-0 features: (T, 3, H, W) 0..255 -> (T, H / stride, W / stride, C), every vector of length 1.
@@ -209,7 +211,7 @@ class CoTracker3(nn.Module):
             points: (B, N, 2) query positions in feature pixels.
             greys: (B, T, H, W) the frames in grey, for a network whose guesses follow flow.
             disturbance: (B, N, T, 2) feature pixels added to the first guesses.
-            limits: `max_tokens` and `before_iteration` of `refine`.
+            limits: `max_tokens`, `before_iteration` and `choices` of `refine`.
 
         Returns:
             (first frame, estimate after each iteration) of every window. The last window of an online network may reach
@@ -287,8 +289,12 @@ class CoTracker3(nn.Module):
         *,
         max_tokens: int = 4096,
         before_iteration: Callable[[], None] | None = None,
+        choices: list[Choice] | None = None,
     ) -> list[Estimate]:
         """Refine one window; the estimate after each iteration, the last being the result.
+
+        A network that matches adds one more: on every frame the refined position or the guess it began with, which
+        the network thinks nearer. Flow is more exact than a small network where it is right at all.
 
         Args:
             pyramid: levels of (B, T, h, w, C).
@@ -297,28 +303,42 @@ class CoTracker3(nn.Module):
             iters: how often; the configuration's where None.
             max_tokens: about how many of the N * T tokens are worked on at once. Bounds the memory, not the result.
             before_iteration: called before every iteration; may raise to stop.
+            choices: where to add what that choice was made from, which training needs.
         """
         if torch.is_autocast_enabled(pyramid[0].device.type):
             reduced = torch.get_autocast_dtype(pyramid[0].device.type)
             pyramid = [level.to(reduced) for level in pyramid]
             templates = [template.to(reduced) for template in templates]
         time = self._time_embedding(guess.coords.shape[2])
-        history = []
+        history, kept = [], []
+        begun = guess.coords.detach()
         for _ in range(self.config.iterations if iters is None else iters):
             if before_iteration is not None:
                 before_iteration()
             guess = Estimate(guess.coords.detach(), guess.visibility, guess.confidence)
-            tokens, matched = self._tokens(pyramid, templates, guess, time, max_tokens)
+            tokens, matched = self._tokens(pyramid, templates, guess, begun, time, max_tokens)
             delta = self.updateformer(tokens, max_tokens).to(guess.coords.dtype)
             coords = guess.coords + delta[..., :2]
             if matched is not None:
-                coords = coords + (matched * delta[..., 4:, None].sigmoid()).sum(-2)
+                coords = coords + (matched * delta[..., 4:-1, None].sigmoid()).sum(-2)
+                kept.append(delta[..., -1])
             guess = Estimate(coords, guess.visibility + delta[..., 2], guess.confidence + delta[..., 3])
             history.append(guess)
+        if kept:
+            if choices is not None:
+                positions = torch.stack([estimate.coords.detach() for estimate in history])
+                choices.append(Choice(begun, positions, torch.stack(kept)))
+            history.append(guess._replace(coords=torch.where(kept[-1][..., None] > 0, begun, guess.coords)))
         return history
 
     def _tokens(
-        self, pyramid: list[Tensor], templates: list[Tensor], guess: Estimate, time: Tensor, max_tokens: int
+        self,
+        pyramid: list[Tensor],
+        templates: list[Tensor],
+        guess: Estimate,
+        begun: Tensor,
+        time: Tensor,
+        max_tokens: int,
     ) -> tuple[Tensor, Tensor | None]:
         """The transformer's input (B, N, T, width), computed for some points at a time, and what matching found.
 
@@ -341,6 +361,9 @@ class CoTracker3(nn.Module):
                     step, values = self.matching(correlation, i)
                     steps.append(step * 2**i)
                     parts.append(values.to(correlation.dtype))
+            if self.matching is not None:
+                gone = coords - begun[:, some]
+                parts.append(gone.sign() * gone.abs().log1p())
             inputs = torch.cat([*parts, moved[:, some]], dim=-1) + time
             tokens.append(self.updateformer.input_transform(inputs))
             if steps:

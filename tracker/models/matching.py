@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tracker.models.correlation import gather_neighbourhoods, interpolate_neighbourhoods
+from tracker.models.output import Choice
 
 SEARCH_LEVEL = 1  # of the pyramid: coarse enough to be cheap and smooth, fine enough for the refinement to go on from
-SEARCH_MARGIN = math.log(20.0)  # how much likelier a place elsewhere in the frame must be than the guess
+SEARCH_MARGIN = math.log(200.0)  # how much likelier a place elsewhere in the frame must be than the guess
 
 
 class Matching(nn.Module):
@@ -92,6 +93,28 @@ class Matching(nn.Module):
             similarity = self.similarities(pyramid[i].float(), templates[i].float())
             logits.append((similarity * self.search_log_scale[i].exp()).unflatten(-1, pyramid[i].shape[2:4]))
         return logits
+
+
+def choice_loss(choices: list[Choice], starts: list[int], coords: Tensor, counted: Tensor) -> Tensor:
+    """Cross-entropy of the choice between first guess and refinement, weighed by how much depends on it.
+
+    Args:
+        choices, starts: of every window, and its first frame.
+        coords: (B, N, T, 2) true positions in feature pixels.
+        counted: (B, N, T) bool, what counts.
+    """
+    losses = []
+    for choice, start in zip(choices, starts, strict=True):
+        stop = min(start + choice.begun.shape[2], coords.shape[2])
+        length, truth = stop - start, coords[:, :, start:stop]
+        begun = (choice.begun[:, :, :length] - truth).norm(dim=-1)
+        refined = (choice.refined[:, :, :, :length] - truth).norm(dim=-1)
+        # Half a feature pixel decides which thresholds a position meets; more than one makes no more difference.
+        weight = (begun - refined).abs().clamp_max(1.0) * counted[:, :, start:stop]
+        target = (begun <= refined).to(weight.dtype)
+        loss = F.binary_cross_entropy_with_logits(choice.keep[..., :length].float(), target, reduction="none")
+        losses.append((loss * weight).sum() / weight.sum().clamp_min(1.0))
+    return torch.stack(losses).mean()
 
 
 def offset_average(radius: int) -> tuple[Tensor, Tensor]:

@@ -14,6 +14,14 @@ class WindowIterations(NamedTuple):
     confidence_logits: Tensor  # (I, B, S, N)
 
 
+class Choice(NamedTuple):
+    """What one window's choice between its first guess and the refined position was made from."""
+
+    begun: Tensor  # (B, N, S, 2) the first guess in feature pixels
+    refined: Tensor  # (I, B, N, S, 2) the position after every iteration
+    keep: Tensor  # (I, B, N, S) logits that the first guess is the nearer
+
+
 class TrackOutput(NamedTuple):
     """Tracks of N points over the T frames of B videos."""
 
@@ -22,3 +30,4 @@ class TrackOutput(NamedTuple):
     confidence: Tensor  # (B, T, N) probability that the position is within 12 pixels
     windows: list[WindowIterations] | None = None  # only when asked for
     search_logits: list[Tensor] | None = None  # with them, from a network that matches: (B, N, T, h, w) per level
+    choices: list[Choice] | None = None  # likewise, one for every window

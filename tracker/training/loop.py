@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from tracker.files import InputError
 from tracker.models.cotracker3 import CoTracker3, CoTracker3Config
-from tracker.models.matching import matching_loss
-from tracker.models.output import TrackOutput, WindowIterations
+from tracker.models.matching import choice_loss, matching_loss
+from tracker.models.output import TrackOutput
 from tracker.training.activations import attention_for, recompute_activations
 from tracker.training.config import TrainingConfig
 from tracker.training.distributed import Group
@@ -63,12 +63,22 @@ class Hooks:
 
 def predict(
     model: nn.Module, clips: Clips, queries: Tensor, iterations: int, disturbance: Tensor | None = None
-) -> tuple[list[WindowIterations], list[Tensor] | None]:
-    """All refinement iterations of all windows, the network running as it will run, and the logits of its search."""
+) -> TrackOutput:
+    """All refinement iterations of all windows, the network running as it will run."""
     with attention_for(clips.video.device):
         output: TrackOutput = model(clips.video, queries, iterations, all_iterations=True, disturbance=disturbance)
-    assert output.windows is not None
-    return output.windows, output.search_logits
+    return output
+
+
+def _matching_losses(output: TrackOutput, clips: Clips, queries: Tensor, stride: int) -> tuple[Tensor, Tensor] | None:
+    """Of the whole-frame search and of the choice, for a network that matches."""
+    if not output.search_logits or output.choices is None or output.windows is None:
+        return None
+    coords = clips.tracks.transpose(1, 2) / stride
+    seen = (clips.visible & clips.valid).transpose(1, 2)
+    asked = seen & (torch.arange(seen.shape[2], device=seen.device) > queries[..., :1])
+    starts = [window.start for window in output.windows]
+    return matching_loss(output.search_logits, coords, seen), choice_loss(output.choices, starts, coords, asked)
 
 
 def disturbances(clips: Clips, amount: float, generator: torch.Generator) -> Tensor:
@@ -252,12 +262,10 @@ class Trainer:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=reduced):
             amount = self.config.train.disturbance
             astray = disturbances(clips, amount, self.queries) if amount else None
-            windows, logits = predict(self.model, clips, queries, self.config.train.iterations, astray)
-        searched = None
-        if logits is not None:
-            coords = clips.tracks.transpose(1, 2) / self.config.model.stride
-            searched = matching_loss(logits, coords, (clips.visible & clips.valid).transpose(1, 2))
-        return stage_one_loss(windows, clips, queries, kind, self.config.loss, searched)
+            output = predict(self.model, clips, queries, self.config.train.iterations, astray)
+        assert output.windows is not None
+        matching = _matching_losses(output, clips, queries, self.config.model.stride)
+        return stage_one_loss(output.windows, clips, queries, kind, self.config.loss, matching)
 
     def _skip(self, what: str) -> None:
         self.skipped += 1

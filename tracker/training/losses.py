@@ -26,9 +26,10 @@ class LossConfig:
     visible: float = 0.05
     invisible: float = 0.01
     matching: float = 0.0  # of the whole-frame search, for a network that matches
+    choice: float = 0.0  # of choosing between first guess and refinement, likewise
 
     def __post_init__(self) -> None:
-        if self.huber_delta <= 0 or min(self.visible, self.invisible, self.matching) < 0:
+        if self.huber_delta <= 0 or min(self.visible, self.invisible, self.matching, self.choice) < 0:
             raise ValueError("huber_delta must be more than 0, the factors must not be negative")
 
 
@@ -44,6 +45,7 @@ class Losses(NamedTuple):
     visibility: Tensor
     confidence: Tensor
     matching: Tensor  # cross-entropy of the whole-frame search; 0 for a network without one
+    choice: Tensor  # likewise of the choice between first guess and refinement
 
 
 def stage_one_loss(
@@ -52,7 +54,7 @@ def stage_one_loss(
     queries: Tensor,
     kind: Literal["online", "offline"],
     config: LossConfig = PUBLISHED,
-    matching: Tensor | None = None,
+    matching: tuple[Tensor, Tensor] | None = None,
 ) -> Losses:
     """How wrong all refinement iterations of all windows are.
 
@@ -61,7 +63,7 @@ def stage_one_loss(
         clips: the truth.
         queries: (B, N, 3) t, x, y. An online network answers for a point from its query on, an offline one everywhere.
         config: what counts how much.
-        matching: the loss of the whole-frame search.
+        matching: the losses of the whole-frame search and of the choice, from a network that matches.
     """
     valid = clips.valid
     if kind == "online":
@@ -69,9 +71,10 @@ def stage_one_loss(
         valid = valid & (queries[:, None, :, 0].long() <= frames[:, None])
     parts = [_window_losses(window, clips, valid, config.huber_delta) for window in windows]
     track, invisible, visibility, confidence = torch.stack(parts).mean(0)
-    searched = track.new_zeros(()) if matching is None else matching
+    searched, chosen = matching or (track.new_zeros(()), track.new_zeros(()))
     total = config.visible * track + config.invisible * invisible + visibility + confidence
-    return Losses(total + config.matching * searched, track, invisible, visibility, confidence, searched)
+    total = total + config.matching * searched + config.choice * chosen
+    return Losses(total, track, invisible, visibility, confidence, searched, chosen)
 
 
 def _window_losses(window: WindowIterations, clips: Clips, valid: Tensor, huber_delta: float) -> Tensor:
