@@ -9,8 +9,9 @@ from torch.nn import functional as F
 
 from tests.small_models import small_clip, small_model, some_queries
 from tracker.models.correlation import correlate, sample_templates
-from tracker.models.cotracker3 import CoTracker3Config, Estimate
-from tracker.models.matching import SEARCH_LEVEL, Matching, matching_loss, offset_average
+from tracker.models.cotracker3 import CoTracker3Config, Estimate, first_guess
+from tracker.models.matching import SEARCH_LEVEL, Matching, choice_loss, matching_loss, offset_average
+from tracker.models.output import Choice
 
 RADIUS = 2
 
@@ -142,11 +143,55 @@ def test_training_reaches_every_weight():
     loss = sum(window.tracks.square().mean() + window.visibility_logits.mean() for window in output.windows)
     loss = loss + sum(window.confidence_logits.mean() for window in output.windows)
     truth, counted = torch.rand(1, 3, 20, 2) * 16, torch.ones(1, 3, 20, dtype=torch.bool)
+    assert output.choices is not None
+    starts = [window.start for window in output.windows]
+    loss = loss + choice_loss(output.choices, starts, truth, counted)
     (loss + matching_loss(output.search_logits, truth, counted)).backward()
     without = [
         name for name, weights in model.named_parameters() if weights.grad is None or not weights.grad.abs().sum() > 0
     ]
-    assert all(name.endswith("bias") and "gate" not in name for name in without), without
+    assert all(name.endswith("bias") and "gate" not in name and "keep" not in name for name in without), without
+
+
+def test_the_result_is_the_first_guess_where_the_network_says_so():
+    model = small_model(matching=True)
+    keep = model.updateformer.get_submodule("keep_head")
+    pyramid = model.pyramid(random_features(1, 16, 16, 24)[..., :16])
+    points = torch.rand(1, 5, 2, generator=torch.Generator().manual_seed(1)) * 14
+    templates = model.templates(pyramid, torch.zeros(1, 5, dtype=torch.long), points)
+    guess = first_guess(points, 16)
+    with torch.no_grad():
+        choices: list[Choice] = []
+        model.refine(pyramid, templates, guess, choices=choices)
+        keep.bias -= choices[0].keep[-1].median()  # so that some are kept
+        *refined, last = model.refine(pyramid, templates, guess, choices=choices)
+    assert len(refined) == model.config.iterations
+    choice = choices[1]
+    assert torch.equal(choice.begun, guess.coords)
+    assert torch.equal(choice.refined, torch.stack([estimate.coords for estimate in refined]))
+    kept = choice.keep[-1] > 0
+    assert 0 < kept.sum() < kept.numel()
+    assert torch.equal(last.coords[kept], guess.coords[kept])
+    assert torch.equal(last.coords[~kept], refined[-1].coords[~kept])
+    assert torch.equal(last.visibility, refined[-1].visibility)
+
+
+def test_the_loss_of_a_choice_worked_out_by_hand():
+    truth = torch.tensor([[[[0.0, 0.0], [1.0, 1.0], [2.0, 2.0], [3.0, 3.0]]]])
+    # The window begins on frame 1 and reaches a frame beyond the clip: frames 1, 2, 3 count, but for frame 3.
+    begun = torch.tensor([[[[1.0, 1.3], [5.0, 6.0], [3.0, 3.0], [9.0, 9.0]]]])
+    refined = torch.tensor([[[[[1.5, 1.0], [2.0, 2.0], [0.0, 3.0], [9.0, 9.0]]]]])
+    keep = torch.tensor([[[[0.4, -0.7, 5.0, 5.0]]]])
+    counted = torch.tensor([[[True, True, True, False]]])
+    nearer_guess, nearer_refined = math.log1p(math.exp(-0.4)), math.log1p(math.exp(-0.7))
+    # The guess is nearer by 0.2; the refinement by 5, which counts as 1. Weights of less than 1 altogether count as 1.
+    both = choice_loss([Choice(begun, refined, keep)], [1], truth, counted)
+    assert math.isclose(both.item(), (0.2 * nearer_guess + 1.0 * nearer_refined) / 1.2, rel_tol=1e-5)
+    counted[..., 2] = False
+    alone = choice_loss([Choice(begun, refined, keep)], [1], truth, counted)
+    assert math.isclose(alone.item(), 0.2 * nearer_guess, rel_tol=1e-5)
+    two = choice_loss([Choice(begun, refined, keep), Choice(truth, refined, keep)], [1, 4], truth, counted)
+    assert math.isclose(two.item(), alone.item() / 2, rel_tol=1e-5)  # a window beyond the clip says nothing
 
 
 def test_what_is_found_moves_the_guess_as_far_as_the_gate_says():
@@ -165,7 +210,7 @@ def test_what_is_found_moves_the_guess_as_far_as_the_gate_says():
     for bias in ((-100.0, -100.0), (100.0, -100.0), (0.0, 0.0)):
         gate.bias.data = torch.tensor(bias)
         shares = torch.tensor(bias).sigmoid()
-        moved = model.refine(pyramid, templates, Estimate(guess[:, :, None], zeros, zeros), 1)[-1].coords
+        moved = model.refine(pyramid, templates, Estimate(guess[:, :, None], zeros, zeros), 1)[0].coords
         expected = guess[:, :, None] + found[0] * shares[0] + found[1] * shares[1]
         torch.testing.assert_close(moved, expected, atol=1e-4, rtol=0)
 
