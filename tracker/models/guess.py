@@ -13,11 +13,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-FLOW: Any = {
-    "winSize": (15, 15),
-    "maxLevel": 3,
-    "criteria": (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 20, 0.02),
-}
+# A small window is exact where things turn and stretch, a large one where there is little texture.
+WINDOWS = (9, 21)  # pixels, the sides of the squares that are matched
+MAX_RETURN = 1.0  # pixels; a point that comes back further away than this from where it was keeps its place
+FLOW: Any = {"maxLevel": 3, "criteria": (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 20, 0.02)}
 
 
 def grey_frames(video: Tensor) -> NDArray[np.uint8]:
@@ -33,7 +32,7 @@ def follow_flow(greys: NDArray[np.uint8], coords: NDArray[np.float32], known: ND
     Args:
         greys: (T, H, W) frames.
         coords: (N, T, 2) pixels. What lies after a point's last known frame is overwritten; a point that flow cannot
-            follow, or that is outside the picture, keeps its place.
+            follow there and back, or that is outside the picture, keeps its place.
         known: (N,) last frame on which a point's position is known; T - 1 or more leaves it alone.
     """
     height, width = greys.shape[1:]
@@ -44,8 +43,20 @@ def follow_flow(greys: NDArray[np.uint8], coords: NDArray[np.float32], known: ND
         coords[rows, t] = before
         rows, before = rows[inside], before[inside]
         if len(rows):
-            after, found, _ = cv2.calcOpticalFlowPyrLK(
-                greys[t - 1], greys[t], np.ascontiguousarray(before[:, None]), before[:, None].copy(), **FLOW
-            )
-            followed = found[:, 0] > 0
-            coords[rows[followed], t] = np.asarray(after, np.float32)[followed, 0]
+            coords[rows, t] = _follow(greys[t - 1], greys[t], np.ascontiguousarray(before))
+
+
+def _follow(earlier: NDArray[np.uint8], later: NDArray[np.uint8], points: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Points (N, 2) on the later frame: by the window whose way back misses least, or where they were if all miss.
+
+    The check is that of Kalal, Mikolajczyk and Matas, "Forward-Backward Error", ICPR 2010.
+    """
+    result, least = points.copy(), np.full(len(points), MAX_RETURN, np.float32)
+    for side in WINDOWS:
+        options = {"winSize": (side, side), **FLOW}
+        moved, found, _ = cv2.calcOpticalFlowPyrLK(earlier, later, points[:, None], points[:, None].copy(), **options)
+        back, returned, _ = cv2.calcOpticalFlowPyrLK(later, earlier, moved, moved.copy(), **options)
+        miss = np.linalg.norm(np.asarray(back)[:, 0] - points, axis=1)
+        better = (found[:, 0] > 0) & (returned[:, 0] > 0) & (miss < least)
+        result[better], least[better] = np.asarray(moved, np.float32)[better, 0], miss[better]
+    return result
