@@ -44,9 +44,11 @@ def undecided(kind: str) -> CoTracker3:
     """It keeps some of its first guesses, and others it refines."""
     model = small_model(kind, **OPTIONS)
     video = torch.from_numpy(panning(SHIFTS[:16], 96, 64)).permute(0, 3, 1, 2)[None].float()
+    assert model.chooser is not None
+    torch.nn.init.normal_(model.chooser.conv2.weight)
     choices = model(video, torch.from_numpy(QUERIES[:2])[None]).choices
     assert choices is not None
-    model.updateformer.get_submodule("keep_head").bias -= choices[0].keep[-1].median()
+    model.chooser.conv2.bias -= choices[0].keep.median()
     return model
 
 
@@ -191,13 +193,13 @@ def test_a_file_that_does_not_know_the_options_loads_as_before(tmp_path):
 def test_files_whose_configuration_does_not_fit_are_refused(model, tmp_path):
     path = tmp_path / "wrong.safetensors"
     rewritten(path, lambda config: config.update(matching=False), model)
-    with pytest.raises(InputError, match=r"matching\.log_scale does not belong"):
+    with pytest.raises(InputError, match=r"chooser\.conv1\.bias does not belong"):
         load_checkpoint(path)
     rewritten(path, lambda config: config.update(levels=1), model)
     with pytest.raises(InputError, match=r"unknown configuration \(matching needs at least 2 levels"):
         load_checkpoint(path)
     rewritten(path, lambda config: config.update(matching=True), small_model())
-    with pytest.raises(InputError, match=r"matching\.log_scale is missing"):
+    with pytest.raises(InputError, match=r"chooser\.conv1\.bias is missing"):
         load_checkpoint(path)
 
 

@@ -10,7 +10,14 @@ from torch.nn import functional as F
 from tests.small_models import small_clip, small_model, some_queries
 from tracker.models.correlation import correlate, sample_templates
 from tracker.models.cotracker3 import CoTracker3Config, Estimate, first_guess
-from tracker.models.matching import SEARCH_LEVEL, Matching, choice_loss, matching_loss, offset_average
+from tracker.models.matching import (
+    SEARCH_LEVEL,
+    Matching,
+    choice_loss,
+    likeness,
+    matching_loss,
+    offset_average,
+)
 from tracker.models.output import Choice
 
 RADIUS = 2
@@ -136,6 +143,8 @@ def test_the_search_logits_are_largest_at_the_query_on_its_own_frame():
 
 def test_training_reaches_every_weight():
     model = small_model(matching=True, flow=True).train()
+    assert model.chooser is not None
+    torch.nn.init.normal_(model.chooser.conv2.weight)  # zeros would let nothing through
     video = torch.from_numpy(small_clip(20, 96, 64)).permute(0, 3, 1, 2)[None].float()
     output = model(video, torch.from_numpy(some_queries(0, 3, 9))[None], iters=2, all_iterations=True)
     assert output.windows is not None
@@ -150,12 +159,13 @@ def test_training_reaches_every_weight():
     without = [
         name for name, weights in model.named_parameters() if weights.grad is None or not weights.grad.abs().sum() > 0
     ]
-    assert all(name.endswith("bias") and "gate" not in name and "keep" not in name for name in without), without
+    assert all(name.endswith("bias") and "gate" not in name and "chooser" not in name for name in without), without
 
 
 def test_the_result_is_the_first_guess_where_the_network_says_so():
     model = small_model(matching=True)
-    keep = model.updateformer.get_submodule("keep_head")
+    assert model.chooser is not None
+    torch.nn.init.normal_(model.chooser.conv2.weight)
     pyramid = model.pyramid(random_features(1, 16, 16, 24)[..., :16])
     points = torch.rand(1, 5, 2, generator=torch.Generator().manual_seed(1)) * 14
     templates = model.templates(pyramid, torch.zeros(1, 5, dtype=torch.long), points)
@@ -163,25 +173,46 @@ def test_the_result_is_the_first_guess_where_the_network_says_so():
     with torch.no_grad():
         choices: list[Choice] = []
         model.refine(pyramid, templates, guess, choices=choices)
-        keep.bias -= choices[0].keep[-1].median()  # so that some are kept
+        model.chooser.conv2.bias -= choices[0].keep.median()  # so that some are kept
         *refined, last = model.refine(pyramid, templates, guess, choices=choices)
     assert len(refined) == model.config.iterations
     choice = choices[1]
     assert torch.equal(choice.begun, guess.coords)
-    assert torch.equal(choice.refined, torch.stack([estimate.coords for estimate in refined]))
-    kept = choice.keep[-1] > 0
+    assert torch.equal(choice.refined, refined[-1].coords)
+    kept = choice.keep > 0
     assert 0 < kept.sum() < kept.numel()
     assert torch.equal(last.coords[kept], guess.coords[kept])
     assert torch.equal(last.coords[~kept], refined[-1].coords[~kept])
     assert torch.equal(last.visibility, refined[-1].visibility)
 
 
+def test_a_place_is_as_like_the_template_as_their_vectors_at_the_same_offsets():
+    level = random_features(1, 2, 10, 12)
+    templates = sample_templates(level, torch.tensor([[0]]), torch.tensor([[[5.0, 4.0]]]), RADIUS)
+    places = torch.tensor([[[[5.0, 4.0], [6.0, 3.0]]]])
+    found = likeness(level, templates, places, RADIUS)
+    other = sample_templates(level, torch.tensor([[1]]), places[:, :, 1], RADIUS)
+    assert math.isclose(found[0, 0, 0].item(), templates.square().sum(-1).mean().item(), rel_tol=1e-5)
+    assert math.isclose(found[0, 0, 1].item(), (templates * other).sum(-1).mean().item(), rel_tol=1e-4, abs_tol=1e-6)
+
+
+def test_an_untrained_choice_keeps_the_first_guess():
+    model = small_model(matching=True)
+    video = torch.from_numpy(small_clip(8, 96, 64)).permute(0, 3, 1, 2)[None].float()
+    queries = torch.from_numpy(some_queries(0, 1))[None]
+    with torch.no_grad():
+        output = model(video, queries, all_iterations=True)
+    assert output.choices is not None
+    first = output.choices[0].begun.transpose(1, 2)[:, :8] * model.config.stride
+    assert torch.equal(output.tracks, first)
+
+
 def test_the_loss_of_a_choice_worked_out_by_hand():
     truth = torch.tensor([[[[0.0, 0.0], [1.0, 1.0], [2.0, 2.0], [3.0, 3.0]]]])
     # The window begins on frame 1 and reaches a frame beyond the clip: frames 1, 2, 3 count, but for frame 3.
     begun = torch.tensor([[[[1.0, 1.3], [5.0, 6.0], [3.0, 3.0], [9.0, 9.0]]]])
-    refined = torch.tensor([[[[[1.5, 1.0], [2.0, 2.0], [0.0, 3.0], [9.0, 9.0]]]]])
-    keep = torch.tensor([[[[0.4, -0.7, 5.0, 5.0]]]])
+    refined = torch.tensor([[[[1.5, 1.0], [2.0, 2.0], [0.0, 3.0], [9.0, 9.0]]]])
+    keep = torch.tensor([[[0.4, -0.7, 5.0, 5.0]]])
     counted = torch.tensor([[[True, True, True, False]]])
     nearer_guess, nearer_refined = math.log1p(math.exp(-0.4)), math.log1p(math.exp(-0.7))
     # The guess is nearer by 0.2; the refinement by 5, which counts as 1. Weights of less than 1 altogether count as 1.

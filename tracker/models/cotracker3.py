@@ -24,7 +24,7 @@ from torch.nn import functional as F
 from tracker.models.correlation import build_pyramid, correlate, sample_templates
 from tracker.models.encoder import FeatureEncoder, normalise_features
 from tracker.models.guess import follow_flow, grey_frames
-from tracker.models.matching import SEARCH_LEVEL, Matching
+from tracker.models.matching import SEARCH_LEVEL, Chooser, Matching, likeness
 from tracker.models.output import Choice, TrackOutput, WindowIterations
 from tracker.models.updateformer import Mlp, UpdateFormer
 
@@ -74,7 +74,7 @@ class CoTracker3Config:
     @property
     def token_inputs(self) -> int:
         """Visibility, confidence, correlations, and the embedded displacements to the frames before and after."""
-        matched = self.levels * Matching.VALUES + 2 if self.matching else 0
+        matched = self.levels * Matching.VALUES if self.matching else 0
         return 2 + self.levels * self.correlation_channels + 4 + 2 * 4 * FOURIER_SCALES + matched
 
 
@@ -98,7 +98,8 @@ class CoTracker3(nn.Module):
         self.fnet = FeatureEncoder(config.encoder_channels, config.feature_channels, config.stride)
         self.corr_mlp = Mlp(config.patch**2, config.correlation_hidden, config.correlation_channels)
         self.matching = Matching(config.levels, config.radius) if config.matching else None
-        gates = {"gate_head": config.levels, "keep_head": 1} if config.matching else {}
+        self.chooser = Chooser(config.levels) if config.matching else None
+        gates = {"gate_head": config.levels} if config.matching else {}
         self.updateformer = UpdateFormer(
             config.token_inputs,
             config.width,
@@ -109,9 +110,8 @@ class CoTracker3(nn.Module):
             outputs={"flow_head": 2, "vis_conf_head": 2, **gates},
         )
         if config.matching:
-            # Before training has shown what is right, matches are believed little and first guesses kept.
-            for head, bias in (("gate_head", -2.0), ("keep_head", 2.0)):
-                nn.init.constant_(self.updateformer.get_submodule(head).bias, bias)  # type: ignore[arg-type]
+            # Matches are believed little before training has shown where they are right.
+            nn.init.constant_(self.updateformer.get_submodule("gate_head").bias, -2.0)  # type: ignore[arg-type]
         self.time_emb: Tensor
         self.register_buffer("time_emb", time_embedding(config.window, config.token_inputs))
 
@@ -310,33 +310,45 @@ class CoTracker3(nn.Module):
             pyramid = [level.to(reduced) for level in pyramid]
             templates = [template.to(reduced) for template in templates]
         time = self._time_embedding(guess.coords.shape[2])
-        history, kept = [], []
+        history = []
         begun = guess.coords.detach()
         for _ in range(self.config.iterations if iters is None else iters):
             if before_iteration is not None:
                 before_iteration()
             guess = Estimate(guess.coords.detach(), guess.visibility, guess.confidence)
-            tokens, matched = self._tokens(pyramid, templates, guess, begun, time, max_tokens)
+            tokens, matched = self._tokens(pyramid, templates, guess, time, max_tokens)
             delta = self.updateformer(tokens, max_tokens).to(guess.coords.dtype)
             coords = guess.coords + delta[..., :2]
             if matched is not None:
-                coords = coords + (matched * delta[..., 4:-1, None].sigmoid()).sum(-2)
-                kept.append(delta[..., -1])
+                coords = coords + (matched * delta[..., 4:, None].sigmoid()).sum(-2)
             guess = Estimate(coords, guess.visibility + delta[..., 2], guess.confidence + delta[..., 3])
             history.append(guess)
-        if kept:
+        if self.chooser is not None and history:
+            scores = [self._scores(pyramid, templates, coords, max_tokens) for coords in (begun, guess.coords.detach())]
+            keep = self.chooser(*scores, guess.coords.detach() - begun, guess.visibility, guess.confidence)
             if choices is not None:
-                positions = torch.stack([estimate.coords.detach() for estimate in history])
-                choices.append(Choice(begun, positions, torch.stack(kept)))
-            history.append(guess._replace(coords=torch.where(kept[-1][..., None] > 0, begun, guess.coords)))
+                choices.append(Choice(begun, guess.coords.detach(), keep))
+            history.append(guess._replace(coords=torch.where(keep[..., None] > 0, begun, guess.coords)))
         return history
+
+    def _scores(self, pyramid: list[Tensor], templates: list[Tensor], coords: Tensor, max_tokens: int) -> Tensor:
+        """(B, N, T, levels) how like the templates the frames are at `coords`, some points at a time."""
+        size = max(1, min(max_tokens, TOKENS_ON_CPU) // coords.shape[2])
+        pieces = []
+        for first in range(0, max(1, coords.shape[1]), size):
+            some = slice(first, first + size)
+            levels = enumerate(zip(pyramid, templates, strict=True))
+            scores = [
+                likeness(level, one[:, some], coords[:, some] / 2**i, self.config.radius) for i, (level, one) in levels
+            ]
+            pieces.append(torch.stack(scores, dim=-1))
+        return torch.cat(pieces, dim=1)
 
     def _tokens(
         self,
         pyramid: list[Tensor],
         templates: list[Tensor],
         guess: Estimate,
-        begun: Tensor,
         time: Tensor,
         max_tokens: int,
     ) -> tuple[Tensor, Tensor | None]:
@@ -361,9 +373,6 @@ class CoTracker3(nn.Module):
                     step, values = self.matching(correlation, i)
                     steps.append(step * 2**i)
                     parts.append(values.to(correlation.dtype))
-            if self.matching is not None:
-                gone = coords - begun[:, some]
-                parts.append(gone.sign() * gone.abs().log1p())
             inputs = torch.cat([*parts, moved[:, some]], dim=-1) + time
             tokens.append(self.updateformer.input_transform(inputs))
             if steps:

@@ -108,7 +108,7 @@ def choice_loss(choices: list[Choice], starts: list[int], coords: Tensor, counte
         stop = min(start + choice.begun.shape[2], coords.shape[2])
         length, truth = stop - start, coords[:, :, start:stop]
         begun = (choice.begun[:, :, :length] - truth).norm(dim=-1)
-        refined = (choice.refined[:, :, :, :length] - truth).norm(dim=-1)
+        refined = (choice.refined[:, :, :length] - truth).norm(dim=-1)
         # Half a feature pixel decides which thresholds a position meets; more than one makes no more difference.
         weight = (begun - refined).abs().clamp_max(1.0) * counted[:, :, start:stop]
         target = (begun <= refined).to(weight.dtype)
@@ -130,6 +130,55 @@ def offset_average(radius: int) -> tuple[Tensor, Tensor]:
     offsets = torch.stack(torch.meshgrid(steps, steps, indexing="ij"), -1).view(-1, 2)
     matrix = (difference[:, None] == offsets[None]).all(-1).float()
     return matrix / matrix.sum(0, keepdim=True), offsets.float()
+
+
+class Chooser(nn.Module):
+    """Whether the first guess or the refined position of a window is nearer the truth, from how well both fit.
+
+    It looks at two frames before and two after, as one of the two is seldom right for a single frame.
+
+    Args:
+        levels: of the pyramid.
+    """
+
+    def __init__(self, levels: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv1d(2 * levels + 3, 32, 5, padding=2, padding_mode="replicate")
+        self.conv2 = nn.Conv1d(32, 1, 1)
+        nn.init.zeros_(self.conv2.weight)
+        nn.init.ones_(self.conv2.bias)  # flow is better than an untrained network
+
+    def forward(self, begun: Tensor, refined: Tensor, moved: Tensor, visibility: Tensor, confidence: Tensor) -> Tensor:
+        """Logits (B, N, T) that the first guess is nearer.
+
+        Args:
+            begun, refined: (B, N, T, levels) `likeness` of the two.
+            moved: (B, N, T, 2) feature pixels from one to the other.
+            visibility, confidence: (B, N, T) logits.
+        """
+        distance = moved.norm(dim=-1).log1p()
+        state = torch.stack([distance, visibility.detach() / 4, confidence.detach() / 4], dim=-1)
+        values = torch.cat([4 * (begun + refined), 8 * (begun - refined), state], dim=-1)
+        hidden = F.relu(self.conv1(values.flatten(0, 1).transpose(1, 2)))
+        return self.conv2(hidden).view(moved.shape[:3])
+
+
+def likeness(level: Tensor, templates: Tensor, coords: Tensor, radius: int) -> Tensor:
+    """How like the template the patch around each place is: the mean product of vectors at the same offset.
+
+    Args:
+        level: (B, T, h, w, C).
+        templates: (B, N, Q, C).
+        coords: (B, N, T, 2) in pixels of this level.
+
+    Returns:
+        (B, N, T) in -1..1.
+    """
+    batch, count, length = coords.shape[:3]
+    maps = torch.arange(batch * length, device=level.device).view(batch, 1, length).expand(batch, count, length)
+    found = interpolate_neighbourhoods(*gather_neighbourhoods(level, maps.flatten(), coords.flatten(0, 2), radius))
+    patches = found.view(batch, count, length, *templates.shape[2:])
+    return torch.einsum("bntqc,bnqc->bnt", patches, templates) / templates.shape[2]
 
 
 def matching_loss(logits: list[Tensor], coords: Tensor, counted: Tensor) -> Tensor:

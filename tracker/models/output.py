@@ -18,8 +18,8 @@ class Choice(NamedTuple):
     """What one window's choice between its first guess and the refined position was made from."""
 
     begun: Tensor  # (B, N, S, 2) the first guess in feature pixels
-    refined: Tensor  # (I, B, N, S, 2) the position after every iteration
-    keep: Tensor  # (I, B, N, S) logits that the first guess is the nearer
+    refined: Tensor  # (B, N, S, 2) the position after the last iteration
+    keep: Tensor  # (B, N, S) logits that the first guess is the nearer
 
 
 class TrackOutput(NamedTuple):

@@ -26,6 +26,7 @@ from tracker.training.samples import Clips, ClipSource
 from tracker.training.schedule import Cycle, OneCycle
 from tracker.training.state import Output, Start, model_as_json
 
+DISTURBED = 0.25  # share of points whose first guess goes astray
 BAD_STEPS_ALLOWED = 3  # one after the other, under bfloat16; float32 has no excuse
 
 
@@ -82,7 +83,7 @@ def _matching_losses(output: TrackOutput, clips: Clips, queries: Tensor, stride:
 
 
 def disturbances(clips: Clips, amount: float, generator: torch.Generator) -> Tensor:
-    """(B, N, T, 2) pixels by which first guesses are off: for half of the points a random walk over the clip.
+    """(B, N, T, 2) pixels by which first guesses are off: for a part of the points a random walk over the clip.
 
     The walks' sizes vary by factors of about three around `amount` at the clip's end. A network that is trained on
     short clips alone would never see the drift that long ones bring.
@@ -90,7 +91,7 @@ def disturbances(clips: Clips, amount: float, generator: torch.Generator) -> Ten
     batch, length, count = clips.visible.shape
     walk = torch.randn(batch, count, length, 2, generator=generator).cumsum(2) / length**0.5
     size = amount * torch.randn(batch, count, 1, 1, generator=generator).exp()
-    chosen = torch.rand(batch, count, 1, 1, generator=generator) < 0.5
+    chosen = torch.rand(batch, count, 1, 1, generator=generator) < DISTURBED
     return (walk * size * chosen).to(clips.video.device)
 
 
