@@ -13,6 +13,7 @@ from tracker.evaluation.speed import format_speed_table
 from tracker.evaluation.tracking_speed import COLUMNS, describe_size, drifting_clip, measure_tracker, run_tracker_bench
 from tracker.inference.cotracker import CoTrackerTracker
 from tracker.inference.lucas_kanade import LucasKanade
+from tracker.inference.session import Tracker
 
 SIZE = (120, 80)
 
@@ -71,7 +72,7 @@ def test_the_second_session_encodes_nothing(monkeypatch: pytest.MonkeyPatch):
 
 def test_the_table_of_several_trackers():
     told: list[str] = []
-    trackers = [network(flow=True, matching=True), LucasKanade()]
+    trackers: list[Tracker] = [network(flow=True, matching=True), LucasKanade()]
     result = run_tracker_bench(trackers, [1, 100], size=SIZE, steps=2, repeats=1, progress=told.append)
     assert told == [f"{tracker.name}, {count} points" for tracker in trackers for count in (1, 100)]
     rows = result["rows"]

@@ -12,7 +12,8 @@ from tracker.inference.offline import OfflineClip
 from tracker.inference.online import OnlineSession
 from tracker.inference.resolution import WorkingResolution, support_grid
 from tracker.inference.session import Prediction
-from tracker.models.cotracker3 import CoTracker3, Estimate, join_windows
+from tracker.models.cotracker3 import CoTracker3
+from tracker.models.estimate import Estimate, join_windows
 
 pytestmark = needs_reference
 

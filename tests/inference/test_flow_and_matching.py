@@ -48,6 +48,7 @@ def undecided(kind: str) -> CoTracker3:
     torch.nn.init.normal_(model.chooser.conv2.weight)
     choices = model(video, torch.from_numpy(QUERIES[:2])[None]).choices
     assert choices is not None
+    assert model.chooser.conv2.bias is not None
     model.chooser.conv2.bias -= choices[0].keep.median()
     return model
 
@@ -55,7 +56,9 @@ def undecided(kind: str) -> CoTracker3:
 def follower(kind: str) -> CoTracker3:
     """Its refinement changes nothing: it answers with its first guess."""
     model = small_model(kind, flow=True, area_resize=True)
-    torch.nn.init.zeros_(model.updateformer.get_submodule("flow_head").weight)
+    head = model.updateformer.get_submodule("flow_head")
+    assert isinstance(head, torch.nn.Linear)
+    torch.nn.init.zeros_(head.weight)
     return model
 
 

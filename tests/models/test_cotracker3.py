@@ -6,7 +6,7 @@ import torch
 from tests.small_models import SMALL, small_clip, small_model, some_queries
 from tracker.evaluation.straightforward import track_straightforwardly
 from tracker.models import MODELS, build_model
-from tracker.models.cotracker3 import first_guess
+from tracker.models.estimate import first_guess
 
 
 def video(length: int) -> torch.Tensor:

@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from tests.reference import FOLDER, as_video, assert_close, fixture, needs_reference, reference_model
-from tracker.models.cotracker3 import TrackOutput, fourier_embedding
+from tracker.models.cotracker3 import TrackOutput
+from tracker.models.embedding import fourier_embedding
 
 pytestmark = needs_reference
 

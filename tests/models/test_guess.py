@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from tests.inference.scenes import panning
 from tests.small_models import small_model
-from tracker.models.cotracker3 import first_guess
+from tracker.models.estimate import first_guess
 from tracker.models.guess import follow_flow, grey_frames
 
 SHIFTS = np.stack([2.3 * np.arange(8), -1.7 * np.arange(8)], axis=1)

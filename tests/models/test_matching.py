@@ -9,7 +9,8 @@ from torch.nn import functional as F
 
 from tests.small_models import small_clip, small_model, some_queries
 from tracker.models.correlation import correlate, sample_templates
-from tracker.models.cotracker3 import CoTracker3Config, Estimate, first_guess
+from tracker.models.cotracker3 import CoTracker3Config
+from tracker.models.estimate import Estimate, first_guess
 from tracker.models.matching import (
     SEARCH_LEVEL,
     Matching,
@@ -173,6 +174,7 @@ def test_the_result_is_the_first_guess_where_the_network_says_so():
     with torch.no_grad():
         choices: list[Choice] = []
         model.refine(pyramid, templates, guess, choices=choices)
+        assert model.chooser.conv2.bias is not None
         model.chooser.conv2.bias -= choices[0].keep.median()  # so that some are kept
         *refined, last = model.refine(pyramid, templates, guess, choices=choices)
     assert len(refined) == model.config.iterations
@@ -227,8 +229,11 @@ def test_the_loss_of_a_choice_worked_out_by_hand():
 
 def test_what_is_found_moves_the_guess_as_far_as_the_gate_says():
     model = small_model(matching=True)
-    torch.nn.init.zeros_(model.updateformer.get_submodule("flow_head").weight)
-    gate = model.updateformer.get_submodule("gate_head")
+    flow, gate = (model.updateformer.get_submodule(name) for name in ("flow_head", "gate_head"))
+    assert isinstance(flow, torch.nn.Linear)
+    assert isinstance(gate, torch.nn.Linear)
+    assert model.matching is not None
+    torch.nn.init.zeros_(flow.weight)
     torch.nn.init.zeros_(gate.weight)
     features, guess = random_features(1, 1, 16, 24)[..., :16], torch.tensor([[[11.0, 7.0]]])
     pyramid = model.pyramid(features)

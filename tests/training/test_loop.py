@@ -216,6 +216,7 @@ def test_bfloat16_keeps_positions_in_float32():
     clips = moving_clips(1, torch.Generator().manual_seed(0))
     with torch.autocast("cpu", torch.bfloat16):
         windows = predict(model, clips, first_queries(clips), 1).windows
+    assert windows is not None
     assert {window.tracks.dtype for window in windows} == {torch.float32}
 
 

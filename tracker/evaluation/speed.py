@@ -20,7 +20,8 @@ from tracker.evaluation.straightforward import straightforward_windows
 from tracker.inference.features import FeatureCache
 from tracker.inference.online import OnlineSession
 from tracker.models import build_model
-from tracker.models.cotracker3 import CoTracker3, join_windows
+from tracker.models.cotracker3 import CoTracker3
+from tracker.models.estimate import join_windows
 
 TOLERANCE = 5e-3  # pixels; what the third window of the reference fixtures is allowed
 HEAD_SCALE = 0.015  # of the made-up heads: points wander about a pixel per iteration, as in the reference fixtures

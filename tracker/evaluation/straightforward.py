@@ -10,15 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tracker.models.cotracker3 import (
-    CoTracker3,
-    Estimate,
-    carry_over,
-    displacements,
-    first_guess,
-    fourier_embedding,
-    join_windows,
-)
+from tracker.models.cotracker3 import CoTracker3
+from tracker.models.embedding import displacements, fourier_embedding
+from tracker.models.estimate import Estimate, carry_over, first_guess, join_windows
 from tracker.models.updateformer import Attention, CrossBlock, Mlp, SelfBlock
 
 

@@ -12,7 +12,8 @@ from tracker.inference.features import FeatureCache, FrameEncoder, HeldFrame
 from tracker.inference.memory import WorkSize
 from tracker.inference.resolution import Cancelled, ShouldStop, WorkingResolution, check_queries, support_grid
 from tracker.inference.session import Prediction
-from tracker.models.cotracker3 import CoTracker3, join_windows
+from tracker.models.cotracker3 import CoTracker3
+from tracker.models.estimate import join_windows
 
 Queries = NDArray[np.float32]
 Raw = tuple[Tensor, Tensor, Tensor]  # tracks (T, M, 2) in working pixels, visibility and confidence (T, M)

@@ -12,7 +12,8 @@ from tracker.inference.features import FeatureCache, FrameEncoder, HeldFrame
 from tracker.inference.memory import WorkSize
 from tracker.inference.resolution import Cancelled, ShouldStop, WorkingResolution, check_queries, support_grid
 from tracker.inference.session import Prediction
-from tracker.models.cotracker3 import CoTracker3, Estimate, carry_over, first_guess
+from tracker.models.cotracker3 import CoTracker3
+from tracker.models.estimate import Estimate, carry_over, first_guess
 
 FIRST_SUPPORT_ID = np.iinfo(np.int64).min  # support points are followed like others under ids that nobody else has
 

@@ -10,10 +10,9 @@ after the one before and from its result. They are the same network with the sam
 Positions are x, y with whole numbers at pixel centres. "Feature pixels" are image pixels divided by the stride.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -22,13 +21,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tracker.models.correlation import build_pyramid, correlate, sample_templates
+from tracker.models.embedding import FOURIER_SCALES, displacements, fourier_embedding, time_embedding
 from tracker.models.encoder import FeatureEncoder, normalise_features
+from tracker.models.estimate import Estimate, carry_over, first_guess, join_windows
 from tracker.models.guess import follow_flow, grey_frames
 from tracker.models.matching import SEARCH_LEVEL, Chooser, Matching, likeness
 from tracker.models.output import Choice, TrackOutput, WindowIterations
 from tracker.models.updateformer import Mlp, UpdateFormer
 
-FOURIER_SCALES = 10  # displacements are embedded at scales 1, 2, 4 .. 512
 TOKENS_ON_CPU = 512  # correlated and embedded at once on a CPU, whatever the memory: larger pieces leave its caches
 
 
@@ -76,17 +76,6 @@ class CoTracker3Config:
         """Visibility, confidence, correlations, and the embedded displacements to the frames before and after."""
         matched = self.levels * Matching.VALUES if self.matching else 0
         return 2 + self.levels * self.correlation_channels + 4 + 2 * 4 * FOURIER_SCALES + matched
-
-
-class Estimate(NamedTuple):
-    """What is believed of N points over T frames, between two iterations."""
-
-    coords: Tensor  # (B, N, T, 2) feature pixels
-    visibility: Tensor  # (B, N, T) logits
-    confidence: Tensor  # (B, N, T) logits
-
-    def frames(self, start: int, stop: int) -> "Estimate":
-        return Estimate(*(part[:, :, start:stop] for part in self))
 
 
 class CoTracker3(nn.Module):
@@ -401,57 +390,7 @@ class CoTracker3(nn.Module):
         return WindowIterations(start, torch.stack(tracks), torch.stack(visibility), torch.stack(confidence))
 
 
-def first_guess(points: Tensor, length: int) -> Estimate:
-    """The query position on every frame, nothing known of visibility: (B, N, 2) -> N points over `length` frames."""
-    zeros = points.new_zeros(*points.shape[:2], length)
-    return Estimate(points[:, :, None].expand(-1, -1, length, -1), zeros, zeros)
-
-
 def _disturb(guess: Estimate, disturbance: Tensor | None) -> Estimate:
     if disturbance is None:
         return guess
     return Estimate(guess.coords + disturbance, guess.visibility, guess.confidence)
-
-
-def carry_over(guess: Estimate, overlap: Estimate, carried: Tensor) -> Estimate:
-    """Begin a window with the result of the one before, for the points where `carried` (B, N) is true.
-
-    The overlapping frames take their old values and the new frames the value of the last of them.
-    """
-    length = guess.coords.shape[2]
-    index = torch.arange(length, device=carried.device).clamp_max(overlap.coords.shape[2] - 1)
-    parts = []
-    for fresh, old in zip(guess, overlap, strict=True):
-        chosen = carried.view(*carried.shape, *[1] * (fresh.ndim - 2))
-        parts.append(torch.where(chosen, old[:, :, index], fresh))
-    return Estimate(*parts)
-
-
-def join_windows(windows: list[tuple[int, Estimate]], length: int) -> Estimate:
-    """One estimate over `length` frames; where windows overlap the later one counts."""
-    pieces = []
-    ends = [*(start for start, _ in windows[1:]), length]
-    for (start, estimate), end in zip(windows, ends, strict=True):
-        pieces.append(estimate.frames(0, end - start))
-    return Estimate(*(torch.cat(parts, dim=2) for parts in zip(*pieces, strict=True)))
-
-
-def displacements(coords: Tensor) -> Tensor:
-    """(B, N, T, 2) -> (B, N, T, 4): from the next frame, and from the frame before; zero beyond the ends."""
-    steps = coords[:, :, 1:] - coords[:, :, :-1]
-    return torch.cat([F.pad(-steps, (0, 0, 0, 1)), F.pad(steps, (0, 0, 1, 0))], dim=-1)
-
-
-def fourier_embedding(values: Tensor) -> Tensor:
-    """(..., D) -> (..., D + 2 * D * scales): the values, their sines, then their cosines, scale by scale."""
-    scales = 2.0 ** torch.arange(FOURIER_SCALES, device=values.device, dtype=values.dtype)
-    scaled = (values[..., None, :] * scales[:, None]).flatten(-2)
-    return torch.cat([values, scaled.sin(), (scaled + math.pi / 2).sin()], dim=-1)
-
-
-def time_embedding(length: int, channels: int) -> Tensor:
-    """(1, length, channels): sines, then cosines, of the frame number at falling frequencies."""
-    half = channels // 2
-    frequencies = 10000.0 ** -(torch.arange(half, dtype=torch.float64) / half)
-    angles = torch.arange(length, dtype=torch.float64)[:, None] * frequencies
-    return torch.cat([angles.sin(), angles.cos()], dim=1).float()[None]

@@ -146,6 +146,7 @@ class Chooser(nn.Module):
         self.conv1 = nn.Conv1d(2 * levels + 3, 32, 5, padding=2, padding_mode="replicate")
         self.conv2 = nn.Conv1d(32, 1, 1)
         nn.init.zeros_(self.conv2.weight)
+        assert self.conv2.bias is not None
         nn.init.ones_(self.conv2.bias)  # flow is better than an untrained network
 
     def forward(self, begun: Tensor, refined: Tensor, moved: Tensor, visibility: Tensor, confidence: Tensor) -> Tensor:
