@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from tests.small_models import small_clip, small_model, some_queries
-from tracker.models.correlation import correlate, sample_templates
+from tracker.models.correlation import build_pyramid, correlate, sample_templates
 from tracker.models.cotracker3 import CoTracker3Config
 from tracker.models.estimate import Estimate, first_guess
 from tracker.models.matching import (
@@ -82,27 +82,31 @@ def test_displacements_stay_in_full_precision_under_autocast():
 
 
 def test_the_search_finds_a_far_place_and_moves_nothing_without_need():
-    level = random_features(1, 3, 16, 20)
-    frames, places = torch.tensor([[0, 1, 2, 0]]), torch.tensor([[[4.0, 5.0], [17.0, 12.0], [9.0, 1.0], [3.0, 3.0]]])
-    templates = sample_templates(level, frames, places, RADIUS)
-    templates[:, 3] = 0  # its frame has not come yet
-    coords = torch.tensor([12.3, 7.7]).expand(1, 4, 3, 2).clone()
-    coords[0, 2, 2] = torch.tensor([9.05, 1.0])  # almost right already
-    found = Matching(2, RADIUS).search(level, templates, coords, 4096)
-    assert found[0, 0, 0].tolist() == [4, 5]
-    assert found[0, 1, 1].tolist() == [17, 12]
+    # Pairs of equal pixels, so that the second level has vectors of length 1 too.
+    pyramid = build_pyramid(random_features(1, 3, 16, 20).repeat_interleave(2, 2).repeat_interleave(2, 3), 2)
+    frames, places = torch.tensor([[0, 1, 2, 0]]), torch.tensor([[[8.0, 10.0], [34.0, 24.0], [18.0, 6.0], [6.0, 6.0]]])
+    templates = [sample_templates(level, frames, places / 2**i, RADIUS) for i, level in enumerate(pyramid)]
+    for template in templates:
+        template[:, 3] = 0  # its frame has not come yet
+    coords = torch.tensor([24.3, 15.7]).expand(1, 4, 3, 2).clone()
+    coords[0, 2, 2] = torch.tensor([18.05, 6.0])  # almost right already
+    found = strict_matching(2).search(pyramid, templates, coords, 4096)
+    torch.testing.assert_close(found[0, 0, 0], places[0, 0], atol=0.05, rtol=0)
+    torch.testing.assert_close(found[0, 1, 1], places[0, 1], atol=0.05, rtol=0)
     assert torch.equal(found[0, 2, 2], coords[0, 2, 2])
     assert torch.equal(found[0, 3], coords[0, 3])
 
 
 def test_the_search_in_pieces_finds_the_same():
-    level, templates = random_features(2, 5, 12, 16), random_features(2, 30, 25)
-    coords = torch.rand(2, 30, 5, 2) * 12
-    matching = Matching(2, RADIUS)
-    whole = matching.search(level, templates, coords, 10**6)
+    pyramid = build_pyramid(random_features(2, 5, 24, 32), 2)
+    frames, places = torch.randint(5, (2, 30)), torch.rand(2, 30, 2) * 20
+    templates = [sample_templates(level, frames, places / 2**i, RADIUS) for i, level in enumerate(pyramid)]
+    coords = torch.rand(2, 30, 5, 2) * 24
+    matching = strict_matching(2)
+    whole = matching.search(pyramid, templates, coords, 10**6)
     assert not torch.equal(whole, coords)
-    for size in (1, 4, 20):
-        assert torch.equal(matching.search(level, templates, coords, size), whole)
+    for size in (1, 20, 100):
+        torch.testing.assert_close(matching.search(pyramid, templates, coords, size), whole, atol=1e-4, rtol=0)
 
 
 def test_the_loss_of_a_hand_computed_case():

@@ -25,7 +25,7 @@ from tracker.models.embedding import FOURIER_SCALES, displacements, fourier_embe
 from tracker.models.encoder import FeatureEncoder, normalise_features
 from tracker.models.estimate import Estimate, carry_over, first_guess, join_windows
 from tracker.models.guess import follow_flow, grey_frames
-from tracker.models.matching import SEARCH_LEVEL, Chooser, Matching, likeness
+from tracker.models.matching import SEARCH_LEVEL, Chooser, Matching, fits
 from tracker.models.output import Choice, TrackOutput, WindowIterations
 from tracker.models.updateformer import Mlp, UpdateFormer
 
@@ -262,11 +262,10 @@ class CoTracker3(nn.Module):
                 follow_flow(greys[i], pixels[i], until)
             coords = torch.where(unknown, torch.from_numpy(pixels).to(coords) / self.config.stride, coords)
         if self.matching is not None:
-            with torch.no_grad():
-                scale = 2**SEARCH_LEVEL
-                level, template = pyramid[SEARCH_LEVEL].float(), templates[SEARCH_LEVEL].float()
-                found = self.matching.search(level, template, coords / scale, max_tokens) * scale
-            coords = torch.where(unknown, found.to(coords.dtype), coords)
+            first = max(0, int(known_until.min()) + 1) if known_until.numel() else coords.shape[2]
+            later = [level[:, first:].contiguous() for level in pyramid]
+            found = self.matching.search(later, templates, coords[:, :, first:], max_tokens)
+            coords = torch.where(unknown, torch.cat([coords[:, :, :first], found], dim=2), coords)
         return Estimate(coords, guess.visibility, guess.confidence)
 
     def refine(
@@ -326,11 +325,7 @@ class CoTracker3(nn.Module):
         pieces = []
         for first in range(0, max(1, coords.shape[1]), size):
             some = slice(first, first + size)
-            levels = enumerate(zip(pyramid, templates, strict=True))
-            scores = [
-                likeness(level, one[:, some], coords[:, some] / 2**i, self.config.radius) for i, (level, one) in levels
-            ]
-            pieces.append(torch.stack(scores, dim=-1))
+            pieces.append(fits(pyramid, [one[:, some] for one in templates], coords[:, some], self.config.radius))
         return torch.cat(pieces, dim=1)
 
     def _tokens(

@@ -12,11 +12,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tracker.models.correlation import gather_neighbourhoods, interpolate_neighbourhoods
+from tracker.models.correlation import correlate, gather_neighbourhoods, interpolate_neighbourhoods
 from tracker.models.output import Choice
 
 SEARCH_LEVEL = 1  # of the pyramid: coarse enough to be cheap and smooth, fine enough for the refinement to go on from
-SEARCH_MARGIN = math.log(200.0)  # how much likelier a place elsewhere in the frame must be than the guess
+DISTANCE_COSTS = 0.1  # of similarity, times the logarithm of the distance: there are more places further away
+SEARCH_GAIN = 0.2  # by which the whole template must fit better elsewhere, on the mean of the levels
 
 
 class Matching(nn.Module):
@@ -57,34 +58,39 @@ class Matching(nn.Module):
         middle = templates[:, :, templates.shape[2] // 2]
         return torch.einsum("bnc,btsc->bnts", middle, level.flatten(2, 3))
 
-    def search(self, level: Tensor, templates: Tensor, coords: Tensor, max_tokens: int) -> Tensor:
-        """Move guesses to another place in the frame where that place is far likelier.
+    @torch.no_grad()
+    def search(self, pyramid: list[Tensor], templates: list[Tensor], coords: Tensor, max_tokens: int) -> Tensor:
+        """Move guesses to another place in the frame where the template fits far better.
 
         Args:
-            level: (B, T, h, w, C) of `SEARCH_LEVEL`.
-            templates: (B, N, Q, C) of the same level; a point of zeros stays where it is.
-            coords: (B, N, T, 2) guesses in pixels of this level.
+            pyramid: levels of (B, T, h, w, C).
+            templates: levels of (B, N, Q, C); a point of zeros stays where it is.
+            coords: (B, N, T, 2) guesses in feature pixels of level 0.
             max_tokens: bounds the memory, not the result: 512 times as many similarities are held at once.
 
         Returns:
             (B, N, T, 2) guesses.
         """
-        size = max(1, max_tokens * 512 // level[0, ..., 0].numel())
-        pieces = zip(templates.split(size, 1), coords.split(size, 1), strict=True)
-        return torch.cat([self._search(level, *piece) for piece in pieces], dim=1)
+        places = pyramid[SEARCH_LEVEL][0, ..., 0].numel()
+        size = max(1, min(max_tokens * 512 // max(1, places), max_tokens // max(1, coords.shape[2])))
+        pieces = []
+        for first in range(0, max(1, coords.shape[1]), size):
+            some = slice(first, first + size)
+            pieces.append(self._search(pyramid, [one[:, some] for one in templates], coords[:, some]))
+        return torch.cat(pieces, dim=1)
 
-    def _search(self, level: Tensor, templates: Tensor, coords: Tensor) -> Tensor:
-        batch, count, length = coords.shape[:3]
-        width = level.shape[3]
-        similarity = self.similarities(level, templates)
-        best, place = similarity.max(-1)
-        found = torch.stack([place % width, place // width], dim=-1).to(coords.dtype)
-        maps = torch.arange(batch * length, device=level.device).view(batch, 1, length).expand(batch, count, length)
-        here = interpolate_neighbourhoods(*gather_neighbourhoods(level, maps.flatten(), coords.flatten(0, 2), 0))
-        middle = templates[:, :, None, templates.shape[2] // 2]
-        stay = (here.view(batch, count, length, -1) * middle).sum(-1)
-        likelier = (best - stay) * self.search_log_scale[SEARCH_LEVEL].exp() > SEARCH_MARGIN
-        return torch.where(likelier[..., None], found, coords)
+    def _search(self, pyramid: list[Tensor], templates: list[Tensor], coords: Tensor) -> Tensor:
+        scale = 2**SEARCH_LEVEL
+        height, width = pyramid[SEARCH_LEVEL].shape[2:4]
+        y, x = torch.meshgrid(*(torch.arange(size, device=coords.device) for size in (height, width)), indexing="ij")
+        places = torch.stack([x, y], dim=-1).view(-1, 2) * scale
+        distance = torch.cdist(coords.float(), places.to(torch.float32).expand(len(coords), 1, -1, -1)) / scale
+        similarity = self.similarities(pyramid[SEARCH_LEVEL], templates[SEARCH_LEVEL])
+        found = places[(similarity - DISTANCE_COSTS * distance.log1p()).argmax(-1)].to(coords.dtype)
+        radius = (math.isqrt(templates[0].shape[2]) - 1) // 2
+        found = found + self(correlate(pyramid[0], templates[0], found, radius), 0)[0].to(coords.dtype)
+        gain = fits(pyramid, templates, found, radius) - fits(pyramid, templates, coords, radius)
+        return torch.where((gain.mean(-1) > SEARCH_GAIN)[..., None], found, coords)
 
     def search_logits(self, pyramid: list[Tensor], templates: list[Tensor]) -> list[Tensor]:
         """Logits of every place of every frame on the two finest levels, (B, N, T, h, w), for the matching loss."""
@@ -180,6 +186,12 @@ def likeness(level: Tensor, templates: Tensor, coords: Tensor, radius: int) -> T
     found = interpolate_neighbourhoods(*gather_neighbourhoods(level, maps.flatten(), coords.flatten(0, 2), radius))
     patches = found.view(batch, count, length, *templates.shape[2:])
     return torch.einsum("bntqc,bnqc->bnt", patches, templates) / templates.shape[2]
+
+
+def fits(pyramid: list[Tensor], templates: list[Tensor], coords: Tensor, radius: int) -> Tensor:
+    """(B, N, T, levels) the `likeness` on every level of places (B, N, T, 2) in feature pixels of level 0."""
+    levels = enumerate(zip(pyramid, templates, strict=True))
+    return torch.stack([likeness(level, one, coords / 2**i, radius) for i, (level, one) in levels], dim=-1)
 
 
 def matching_loss(logits: list[Tensor], coords: Tensor, counted: Tensor) -> Tensor:
