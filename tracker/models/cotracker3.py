@@ -24,7 +24,7 @@ from tracker.models.correlation import build_pyramid, correlate, sample_template
 from tracker.models.embedding import FOURIER_SCALES, displacements, fourier_embedding, time_embedding
 from tracker.models.encoder import FeatureEncoder, normalise_features
 from tracker.models.estimate import Estimate, carry_over, first_guess, join_windows
-from tracker.models.guess import follow_flow, grey_frames
+from tracker.models.guess import follow_flow_in_batch, grey_frames
 from tracker.models.matching import SEARCH_LEVEL, Chooser, Matching, fits
 from tracker.models.output import Choice, TrackOutput, WindowIterations
 from tracker.models.updateformer import Mlp, UpdateFormer
@@ -258,8 +258,7 @@ class CoTracker3(nn.Module):
             if greys is None:
                 raise ValueError("this network needs the frames in grey too")
             pixels = (coords * self.config.stride).float().cpu().numpy().copy()
-            for i, until in enumerate(known_until.cpu().numpy()):
-                follow_flow(greys[i], pixels[i], until)
+            follow_flow_in_batch(greys, pixels, known_until.cpu().numpy())
             coords = torch.where(unknown, torch.from_numpy(pixels).to(coords) / self.config.stride, coords)
         if self.matching is not None:
             first = max(0, int(known_until.min()) + 1) if known_until.numel() else coords.shape[2]

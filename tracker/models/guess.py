@@ -5,6 +5,8 @@ the next. Pyramidal Lucas-Kanade (Bouguet 2001, OpenCV's `calcOpticalFlowPyrLK`)
 right most of the time; the refinement repairs the rest.
 """
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import cv2
@@ -44,6 +46,15 @@ def follow_flow(greys: NDArray[np.uint8], coords: NDArray[np.float32], known: ND
         rows, before = rows[inside], before[inside]
         if len(rows):
             coords[rows, t] = _follow(greys[t - 1], greys[t], np.ascontiguousarray(before))
+
+
+def follow_flow_in_batch(greys: NDArray[np.uint8], coords: NDArray[np.float32], known: NDArray[np.int64]) -> None:
+    """`follow_flow` of B videos at once, on all cores: (B, T, H, W), (B, N, T, 2) and (B, N)."""
+    if len(greys) == 1:
+        follow_flow(greys[0], coords[0], known[0])
+        return
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(follow_flow, greys, coords, known))
 
 
 def _follow(earlier: NDArray[np.uint8], later: NDArray[np.uint8], points: NDArray[np.float32]) -> NDArray[np.float32]:
