@@ -107,7 +107,7 @@ def save_checkpoint(
     with atomic_output(path) as part:
         try:
             if shard_mib is None:
-                save_file(state, part, metadata=facts)
+                _write(state, part, facts)
             else:
                 _save_shards(part, state, facts, shard_mib * 2**20)
         except SafetensorError as error:
@@ -129,9 +129,14 @@ def copy_checkpoint(path: str | os.PathLike[str], target: str | os.PathLike[str]
     fixed = {"model": "cotracker3", "config": json.dumps(asdict(info.config))}
     with atomic_output(target) as part:
         try:
-            save_file(state, part, metadata={**metadata, **facts, **fixed})
+            _write(state, part, {**metadata, **facts, **fixed})
         except SafetensorError as error:
             raise InputError(f"{target}: {error}") from error
+
+
+def _write(state: dict[str, Tensor], path: Path, facts: dict[str, str]) -> None:
+    save_file(state, path, metadata=facts)
+    path.chmod(0o644)  # safetensors leaves it to its owner alone
 
 
 def _save_shards(folder: Path, state: Mapping[str, Tensor], facts: dict[str, str], largest: int) -> None:
@@ -149,7 +154,7 @@ def _save_shards(folder: Path, state: Mapping[str, Tensor], facts: dict[str, str
     places: dict[str, str] = {}
     for number, shard in enumerate(shards, start=1):
         name = f"weights-{number:05}-of-{len(shards):05}.safetensors"
-        save_file(shard, folder / name, metadata=facts)
+        _write(shard, folder / name, facts)
         places |= dict.fromkeys(shard, name)
     index = {"metadata": facts, "weight_map": places}
     (folder / INDEX).write_text(json.dumps(index, indent=1), encoding="utf-8")
