@@ -122,7 +122,8 @@ def test_ctrl_c_saves_and_says_130(tmp_path, tiny):
 
 def test_refused(tmp_path, tiny):
     out = tmp_path / "out"
-    assert "there are compact, compact-gpu, full-offline, full-online" in refusal("train", "--config", "huge", "-o", out)
+    names = "there are compact, compact-gpu, full-offline, full-online"
+    assert names in refusal("train", "--config", "huge", "-o", out)
     assert "absent.toml: there is no such file" in refusal("train", "--config", tmp_path / "absent.toml", "-o", out)
     assert "--minutes 0.0: must be more than 0" in refusal("train", "--config", tiny, "--minutes", 0)
     assert "there is no such file or folder" in refusal("train", "--config", tiny, "--resume", tmp_path / "absent")
