@@ -117,7 +117,7 @@ def test_the_command_line_imports_neither_qt_nor_torch(module: str) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a terminal that a program can hold")
 def test_control_c_ends_a_render_that_shows_its_progress(tmp_path: Path) -> None:
-    clip = make_clip(tmp_path / "clip.mp4", 400)
+    clip = make_clip(tmp_path / "clip.mp4", 2000)
     assert run("track", clip, "--grid", 2, "-o", tmp_path / "t.npz").exit_code == 0
     out = tmp_path / "out" / "r.mp4"
     out.parent.mkdir()
