@@ -18,7 +18,7 @@ from tracker.evaluation.labelled import LabelledVideo, check_arrays
 from tracker.evaluation.metrics import METRIC_SIDE
 from tracker.evaluation.pictures import Picture, PictureFrames, resize_lanczos
 from tracker.files import InputError
-from tracker.labels.plain_pickle import load_plain
+from tracker.labels.tapvid import read_records
 
 SIZE = (METRIC_SIDE, METRIC_SIDE)
 
@@ -43,7 +43,7 @@ class TapvidPickles:
         """See `EvaluationDataset`. Videos are named as in the file, those of a list by the file and their number."""
         for path in self._files:
             try:
-                records = _records(path)
+                records = read_records(path, f"{path.stem}:")
             except InputError as error:
                 if len(self._files) == 1:
                     raise
@@ -61,19 +61,6 @@ class TapvidPickles:
     def _skip(self, error: InputError) -> None:
         if str(error) not in self.skipped:
             self.skipped.append(str(error))
-
-
-def _records(path: Path) -> dict[str, Any]:
-    try:
-        with path.open("rb") as handle:
-            content = load_plain(handle, path)
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or 'cannot be read'}") from error
-    if isinstance(content, list):
-        content = {f"{path.stem}:{number}": record for number, record in enumerate(content)}
-    if not isinstance(content, dict) or not content:
-        raise InputError(f"{path}: this pickle holds no TAP-Vid records")
-    return {str(name): record for name, record in content.items()}
 
 
 def _labelled(path: Path, name: str, record: Any) -> LabelledVideo:

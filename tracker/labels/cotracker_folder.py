@@ -104,7 +104,7 @@ def read_cotracker(path: Path, video: VideoFacts) -> TrackFile:
     coords, occluded = _arrays(labels, content)
     if coords.shape[1] != len(video.pts):
         raise InputError(f"{labels}: the labels are of {coords.shape[1]} frames, the video has {len(video.pts)}")
-    valid = np.isfinite(coords).all(axis=2) & _read_mask(folder / f"{folder.name}_valid.npy", occluded.shape)
+    valid = np.isfinite(coords).all(axis=2) & read_mask(folder / f"{folder.name}_valid.npy", occluded.shape)
     tracks = video.empty(len(coords))
     tracks.xy[valid] = coords[valid]
     tracks.state[valid] = np.where(occluded[valid], State.OCCLUDED, State.VISIBLE)
@@ -135,7 +135,12 @@ def _arrays(path: Path, content: Any) -> tuple[NDArray[np.floating[Any]], NDArra
     return coords, occluded
 
 
-def _read_mask(path: Path, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+def read_mask(path: Path, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Which labels count, bool of `shape`; all where there is no such file.
+
+    Raises:
+        InputError: it is no plain array of bool of this shape.
+    """
     if not path.exists():
         return np.ones(shape, np.bool_)
     try:

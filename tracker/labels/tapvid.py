@@ -154,23 +154,33 @@ def read_tapvid(path: Path, video: VideoFacts, record: str | None = None, how: N
     return tracks
 
 
-def _choose(path: Path, record: str | None) -> tuple[str, Any]:
+def read_records(path: Path, prefix: str = "") -> dict[str, Any]:
+    """The records of a pickle by name; those of a list are named by their number, after `prefix`.
+
+    Raises:
+        InputError: it cannot be read, holds code, or no records.
+    """
     try:
         with path.open("rb") as handle:
             content = load_plain(handle, path)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or 'cannot be read'}") from error
     if isinstance(content, list):
-        content = {str(number): item for number, item in enumerate(content)}
+        content = {f"{prefix}{number}": item for number, item in enumerate(content)}
     if not isinstance(content, dict) or not content:
         raise InputError(f"{path}: this pickle holds no TAP-Vid records")
-    names = [str(name) for name in content]
+    return {str(name): item for name, item in content.items()}
+
+
+def _choose(path: Path, record: str | None) -> tuple[str, Any]:
+    content = read_records(path)
+    names = list(content)
     if record is None and len(names) > 1:
         raise InputError(f"{path}: which record is meant: {', '.join(names[:20])}?")
     wanted = names[0] if record is None else record
     if wanted not in names:
         raise InputError(f"{path}: there is no record {wanted}, the records are {', '.join(names[:20])}")
-    return wanted, list(content.values())[names.index(wanted)]
+    return wanted, content[wanted]
 
 
 def _video_size(path: Path, name: str, pictures: Any) -> tuple[int, tuple[int, int]]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.files import InputError
+from tracker.labels.cotracker_folder import read_mask
 from tracker.labels.plain_pickle import load_plain_npy
 from tracker.training.sequences import Labels, checked_labels, folders_in, pictures_in
 
@@ -33,7 +34,7 @@ class KubricSequence:
         coords, occluded = np.asarray(content["coords"]), np.asarray(content["visibility"])
         if coords.ndim != 3 or occluded.dtype != np.bool_:
             raise InputError(f"{path}: expected coords (points, frames, 2) and visibility of bools")
-        valid = _mask(self.path / f"{self.path.name}_valid.npy", occluded.shape)
+        valid = read_mask(self.path / f"{self.path.name}_valid.npy", occluded.shape)
         whole = checked_labels(path, coords.swapaxes(0, 1), ~occluded.T, valid.T, frame_count)
         return Labels._make(array[frames] for array in whole)
 
@@ -49,15 +50,3 @@ def find_sequences(root: Path) -> list[KubricSequence]:
         for child in folders_in(root)
         if (child / "frames").is_dir() or (child / f"{child.name}.npy").exists()
     ]
-
-
-def _mask(path: Path, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    if not path.exists():
-        return np.ones(shape, np.bool_)
-    try:
-        mask = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path}: this is not a plain array") from error
-    if mask.dtype != np.bool_ or mask.shape != shape:
-        raise InputError(f"{path}: expected bool {shape}, this is {mask.dtype} {mask.shape}")
-    return np.asarray(mask)
