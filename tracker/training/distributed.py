@@ -1,5 +1,6 @@
 """Training on several processes that `torchrun` starts: each has its own clips, all take the same step."""
 
+import gc
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -76,6 +77,9 @@ def joined_group(device: str) -> Iterator[Group]:
     try:
         yield Group(rank, size, place)
     finally:
+        # A wrapped model is a cycle that keeps the group, and with it its threads, alive into the end of the process,
+        # where threads that still run abort it.
+        gc.collect()
         dist.destroy_process_group()
 
 
