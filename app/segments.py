@@ -14,6 +14,9 @@ from app.document.project import Document
 from tracker.inference.session import Prediction
 
 
+PER_CELL = ("visibility", "confidence", "disagreement", "patch_change")
+
+
 @dataclass(frozen=True)
 class Segment:
     """One point to follow: from `anchor` on, writing only frames `start` to `end` (exclusive) of track `track_id`."""
@@ -81,13 +84,14 @@ def merge(prediction: Prediction, segments: dict[int, Segment]) -> Prediction:
     place = {track_id: k for k, track_id in enumerate(ids)}
     shape = (len(prediction.tracks), len(ids))
     tracks = np.full((*shape, 2), np.nan, dtype=np.float32)
-    visibility, confidence = np.full(shape, np.nan, dtype=np.float32), np.full(shape, np.nan, dtype=np.float32)
+    names = [name for name in PER_CELL if getattr(prediction, name) is not None]
+    values = {name: np.full(shape, np.nan, dtype=np.float32) for name in names}
     for column, segment in columns:
         low = max(segment.start - prediction.first_frame, 0)
         high = min(segment.end - prediction.first_frame, shape[0])
         if low < high:
             k = place[segment.track_id]
             tracks[low:high, k] = prediction.tracks[low:high, column]
-            visibility[low:high, k] = prediction.visibility[low:high, column]
-            confidence[low:high, k] = prediction.confidence[low:high, column]
-    return Prediction(prediction.first_frame, np.array(ids, dtype=np.int64), tracks, visibility, confidence)
+            for name, array in values.items():
+                array[low:high, k] = getattr(prediction, name)[low:high, column]
+    return Prediction(prediction.first_frame, np.array(ids, dtype=np.int64), tracks, **values)

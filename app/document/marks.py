@@ -48,6 +48,8 @@ def _vouch(cells: Cells, where: NDArray[np.bool_]) -> None:
     cells.source[where] = Source.ANCHOR
     cells.visibility[where] = np.nan
     cells.confidence[where] = np.nan
+    cells.disagreement[where] = np.nan
+    cells.patch_change[where] = np.nan
     cells.run_id[where] = -1
 
 

@@ -76,6 +76,9 @@ def prediction_patch(
     after.confidence[write] = confidence[write]
     after.source[write] = source
     after.run_id[write] = run_id
+    for name in ("disagreement", "patch_change"):
+        values = getattr(prediction, name)
+        getattr(after, name)[write] = np.nan if values is None else values[rows][:, known][write]
     return make_patch(ids, start, before, after)
 
 

@@ -5,8 +5,8 @@ from typing import Any, Literal
 
 from app.document.changes import Callbacks
 
-Tool = Literal["select", "add"]
-ColourBy = Literal["confidence", "track", "source"]
+Tool = Literal["select", "add", "lasso", "brush", "eraser", "polygon", "fill"]
+ColourBy = Literal["confidence", "error", "track", "source"]
 
 FIELDS: dict[str, Any] = {
     "playhead": 0,
@@ -19,6 +19,12 @@ FIELDS: dict[str, Any] = {
     "trail_length": 30,
     "show_trails": True,
     "hide_others": False,
+    "hidden": frozenset(),
+    "error_threshold": 4.0,
+    "cell_range": None,
+    "mask": None,
+    "brush_size": 24.0,
+    "take": None,
 }
 
 
@@ -28,13 +34,19 @@ class ViewState:
     Attributes:
         playhead: the shown frame.
         selection: ids of the selected tracks, the primary one last.
-        tool: "select" or "add".
+        tool: what the left button does on the picture.
         loop_range: (first, end) of the in and out points, end exclusive; None for the whole video.
         loop: whether playing goes round.
-        colour_by: "confidence", "track" or "source".
+        colour_by: "confidence", "error" (expected, in pixels), "track" or "source".
         threshold: points whose visibility times confidence is below are drawn as uncertain, 0..1.
         trail_length: frames.
         show_trails, hide_others: switches of the overlay.
+        hidden: ids of tracks that are not drawn.
+        error_threshold: cells whose expected error is above this many pixels are to be reviewed.
+        cell_range: (ids, start, end) of cells chosen in the timeline or the curves, end exclusive; None for none.
+        mask: the id of the mask that the paint tools work on; None for none.
+        brush_size: diameter of brush and eraser in pixels of the picture.
+        take: the id of the take that is shown as a ghost; None for none.
     """
 
     playhead: int
@@ -47,6 +59,12 @@ class ViewState:
     trail_length: int
     show_trails: bool
     hide_others: bool
+    hidden: frozenset[int]
+    error_threshold: float
+    cell_range: tuple[tuple[int, ...], int, int] | None
+    mask: int | None
+    brush_size: float
+    take: int | None
 
     def __init__(self) -> None:
         self.changed: Callbacks[str] = Callbacks()

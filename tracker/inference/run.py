@@ -260,6 +260,7 @@ class TrackRun:
         starts = np.array([self._following.get(int(i), self._high) for i in prediction.ids])
         rows = np.flatnonzero((moments >= self._low) & (moments < self._high))[:: self._sign]
         known = starts <= moments[rows, None]
+        optional = (("disagreement", prediction.disagreement), ("patch_change", prediction.patch_change))
         if not known.any():
             return
         yield Prediction(
@@ -268,4 +269,5 @@ class TrackRun:
             tracks=np.where(known[..., None], prediction.tracks[rows], np.float32(np.nan)),
             visibility=np.where(known, prediction.visibility[rows], np.float32(0)),
             confidence=np.where(known, prediction.confidence[rows], np.float32(0)),
+            **{name: np.where(known, values[rows], np.float32(np.nan)) for name, values in optional if values is not None},
         )

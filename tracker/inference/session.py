@@ -19,6 +19,10 @@ class Prediction:
             NaN where the tracker says nothing (before the query frame).
         visibility: (T, N) float32, raw probability in 0..1 that the point is seen.
         confidence: (T, N) float32, raw probability in 0..1 that the position is right.
+        disagreement: (T, N) float32 pixels between two predictions of the same cell, NaN where there was but one; None
+            for NaN everywhere.
+        patch_change: (T, N) float32, one less the correlation of the picture here with the picture at the point's
+            query, NaN where nobody looked; None for NaN everywhere.
     """
 
     first_frame: int
@@ -26,6 +30,8 @@ class Prediction:
     tracks: NDArray[np.float32]
     visibility: NDArray[np.float32]
     confidence: NDArray[np.float32]
+    disagreement: NDArray[np.float32] | None = None
+    patch_change: NDArray[np.float32] | None = None
 
     @property
     def end_frame(self) -> int:

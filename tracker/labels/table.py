@@ -38,6 +38,8 @@ CELL_FIELDS: tuple[tuple[str, type, tuple[int, ...], float], ...] = (
     ("source", np.uint8, (), Source.NONE),
     ("run_id", np.int32, (), -1),
     ("approved", np.bool_, (), False),
+    ("disagreement", np.float16, (), np.nan),
+    ("patch_change", np.float16, (), np.nan),
 )
 
 
@@ -52,6 +54,10 @@ class Cells:
         source: (F, K) uint8, a `Source`.
         run_id: (F, K) int32, which run wrote it, -1 none.
         approved: (F, K) bool.
+        disagreement: (F, K) float16 pixels between two predictions of the same cell: of overlapping windows of a run,
+            or of the forward and the backward pass of a bridge; NaN where there was but one.
+        patch_change: (F, K) float16, 0..2: one less the correlation of the picture here with the picture at the point
+            that the prediction started from; NaN where nobody looked.
     """
 
     xy: NDArray[np.float32]
@@ -61,6 +67,8 @@ class Cells:
     source: NDArray[np.uint8]
     run_id: NDArray[np.int32]
     approved: NDArray[np.bool_]
+    disagreement: NDArray[np.float16]
+    patch_change: NDArray[np.float16]
 
     @classmethod
     def empty(cls, n_frames: int, n_tracks: int) -> Self:
@@ -119,6 +127,7 @@ class TrackInfo:
         id: stable number, never reused.
         query_point: (frame, x, y) where the track starts.
         colour: red, green, blue, 0..255.
+        end: the frame from which on the track is over, by a person's word; None where it goes on.
     """
 
     id: int
@@ -127,6 +136,7 @@ class TrackInfo:
     colour: tuple[int, int, int]
     group: str = ""
     locked: bool = False
+    end: int | None = None
 
 
 class TrackTable:
@@ -194,6 +204,16 @@ class TrackTable:
     def approved(self) -> NDArray[np.bool_]:
         """(N, T) bool."""
         return self.rows("approved").T
+
+    @property
+    def disagreement(self) -> NDArray[np.float16]:
+        """(N, T) float16 pixels between two predictions of a cell, NaN where there was but one."""
+        return self.rows("disagreement").T
+
+    @property
+    def patch_change(self) -> NDArray[np.float16]:
+        """(N, T) float16, 0..2, how unlike its start the picture around a point has become; NaN where unknown."""
+        return self.rows("patch_change").T
 
     # -- tracks
 
@@ -292,11 +312,13 @@ class TrackTable:
         self.revision += 1
 
     def protected(self, ids: Iterable[int], start: int, end: int) -> NDArray[np.bool_]:
-        """(F, K) bool: cells that no prediction may overwrite: anchors, approved spans and locked tracks."""
+        """(F, K) bool: cells that no prediction may write: anchors, approved spans, locked tracks, and past their end."""
         columns = self.columns(ids)
         locked = np.array([self._tracks[c].locked for c in columns], dtype=bool)
+        ends = np.array([self.n_frames if (e := self._tracks[c].end) is None else e for c in columns], dtype=np.int64)
         anchored = self._cells.source[start:end][:, columns] == Source.ANCHOR
-        return anchored | self._cells.approved[start:end][:, columns] | locked
+        over = np.arange(start, end)[:, None] >= ends
+        return anchored | self._cells.approved[start:end][:, columns] | locked | over
 
     def _reserve(self, n_tracks: int) -> None:
         capacity = self._cells.shape[1]
