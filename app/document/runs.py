@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.document.edits import Patch, make_patch
-from tracker.labels.table import Source, State, TrackTable
+from tracker.labels.table import Cells, Source, State, TrackTable
 
 if TYPE_CHECKING:
     from tracker.inference.session import Prediction
@@ -52,7 +52,7 @@ def prediction_patch(
     """What a prediction changes, None where nothing.
 
     Protected cells, positions that are NaN, frames outside the table, and tracks that are gone
-    are left as they are. A position outside the frame is out of view; inside it is visible where visibility times
+    are left as they are; but where a bridge has probabilities and no position, nothing is known any more. A position outside the frame is out of view; inside it is visible where visibility times
     confidence reaches `visible_above`, else occluded.
 
     Args:
@@ -79,6 +79,10 @@ def prediction_patch(
     for name in ("disagreement", "patch_change"):
         values = getattr(prediction, name)
         getattr(after, name)[write] = np.nan if values is None else values[rows][:, known][write]
+    if source == Source.BRIDGE:
+        nothing = np.isfinite(confidence) & ~np.isfinite(xy).all(axis=2) & ~table.protected(ids, start, end)
+        for name, array in Cells.empty(1, 1).arrays().items():
+            getattr(after, name)[nothing] = array[0, 0]
     return make_patch(ids, start, before, after)
 
 
