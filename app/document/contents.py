@@ -83,8 +83,8 @@ def _video(connection: sqlite3.Connection) -> VideoRef | None:
 
 
 def _track(row: tuple[Any, ...]) -> TrackInfo:
-    track_id, name, group, locked, frame, x, y, red, green, blue = row
-    return TrackInfo(track_id, name, (frame, x, y), (red, green, blue), group, bool(locked))
+    track_id, name, group, locked, frame, x, y, red, green, blue, end = row
+    return TrackInfo(track_id, name, (frame, x, y), (red, green, blue), group, bool(locked), end)
 
 
 def _run(text: str) -> RunInfo:

@@ -84,12 +84,17 @@ def connect(path: Path, mode: str) -> sqlite3.Connection:
     return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=2.0)
 
 
-def check_is_project(connection: sqlite3.Connection, path: Path) -> None:
-    """Raises InputError where the database is not one of ours, NewerVersionError where a newer version made it."""
+def check_is_project(connection: sqlite3.Connection, path: Path) -> int:
+    """The version of a project file.
+
+    Raises:
+        InputError: the database is not one of ours.
+        NewerVersionError: a newer version made it.
+    """
     (found,) = connection.execute("PRAGMA application_id").fetchone()
     if found != APPLICATION_ID:
         raise InputError(f"{path}: this is not a Trackwright project")
-    check_version(connection)
+    return check_version(connection)
 
 
 @contextmanager

@@ -29,6 +29,26 @@ MIGRATIONS: tuple[Migration, ...] = (
             id INTEGER PRIMARY KEY, step INTEGER NOT NULL, piece INTEGER NOT NULL, edit BLOB NOT NULL,
             UNIQUE (step, piece))""",
     ),
+    (
+        'ALTER TABLE track ADD COLUMN "end" INTEGER',
+        """CREATE TABLE mask (
+            id INTEGER PRIMARY KEY, name TEXT NOT NULL,
+            red INTEGER NOT NULL, green INTEGER NOT NULL, blue INTEGER NOT NULL, matte INTEGER NOT NULL)""",
+        # bits: the box of a frame's bitmap row by row, eight pixels a byte, deflated; an empty bitmap has no box.
+        """CREATE TABLE mask_frame (
+            mask INTEGER NOT NULL, frame INTEGER NOT NULL, x INTEGER NOT NULL, y INTEGER NOT NULL,
+            width INTEGER NOT NULL, height INTEGER NOT NULL, bits BLOB NOT NULL, PRIMARY KEY (mask, frame))""",
+        # edges: pairs of track ids as JSON.
+        """CREATE TABLE track_group (
+            name TEXT PRIMARY KEY, red INTEGER NOT NULL, green INTEGER NOT NULL, blue INTEGER NOT NULL,
+            edges TEXT NOT NULL) WITHOUT ROWID""",
+        "CREATE TABLE take (id INTEGER PRIMARY KEY, data BLOB NOT NULL)",
+        # A person's anchors over predictions, for fitting the expected error; undo leaves them.
+        """CREATE TABLE correction (
+            id INTEGER PRIMARY KEY, track INTEGER NOT NULL, frame INTEGER NOT NULL, error_px REAL NOT NULL,
+            visibility REAL, confidence REAL, disagreement REAL, patch_change REAL, expected_error REAL,
+            time REAL NOT NULL)""",
+    ),
 )
 
 

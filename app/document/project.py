@@ -24,6 +24,7 @@ from app.document.edits import (
     make_patch,
     removal,
 )
+from app.document.expected_error import ExpectedErrors
 from app.document.history import History, Keeper, MemoryKeeper
 from app.document.recovery import create_unsaved, is_unsaved, refuse_if_open
 from app.document.run_steps import RunSteps
@@ -56,6 +57,7 @@ class Document(RunSteps):
         runs: all runs by number, also those that were undone.
         path: the project file, None while untitled.
         changed: called with a `Change` after every edit, undo and redo.
+        expected_error: how far off each position is thought to be; neither undone nor kept.
         refused: called with a sentence where an intention was not carried out.
     """
 
@@ -64,6 +66,7 @@ class Document(RunSteps):
         super().__init__(TrackTable(n_frames), keeper or MemoryKeeper(), video)
         self.path: Path | None = None
         self.refused: Callbacks[str] = Callbacks()
+        self.expected_error = ExpectedErrors(self.table)
         self._next_id = 0
 
     # -- files
@@ -101,6 +104,7 @@ class Document(RunSteps):
     def _of(cls, contents: Contents, keeper: Keeper, path: Path | None) -> Self:
         document = cls(contents.table.n_frames, contents.video, keeper)
         document.table, document.path = contents.table, path
+        document.expected_error = ExpectedErrors(document.table)
         document._history, document.runs = contents.history, contents.runs
         document._next_id = contents.next_id
         return document

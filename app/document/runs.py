@@ -51,9 +51,9 @@ def prediction_patch(
 ) -> Patch | None:
     """What a prediction changes, None where nothing.
 
-    Protected cells, positions that are NaN, frames outside the table, and tracks that are gone
-    are left as they are; but where a bridge has probabilities and no position, nothing is known any more. A position outside the frame is out of view; inside it is visible where visibility times
-    confidence reaches `visible_above`, else occluded.
+    Protected cells, positions that are NaN, frames outside the table, and tracks that are gone are left as they are;
+    but where a bridge has probabilities and no position, nothing is known any more. A position outside the frame is out
+    of view; inside it is visible where visibility times confidence reaches `visible_above`, else occluded.
 
     Args:
         size: width and height of the frame in pixels, None where unknown.
@@ -78,7 +78,8 @@ def prediction_patch(
     after.run_id[write] = run_id
     for name in ("disagreement", "patch_change"):
         values = getattr(prediction, name)
-        getattr(after, name)[write] = np.nan if values is None else values[rows][:, known][write]
+        written = np.nan if values is None else values[rows][:, known][write]
+        getattr(after, name)[write] = np.minimum(written, np.finfo(np.float16).max)
     if source == Source.BRIDGE:
         nothing = np.isfinite(confidence) & ~np.isfinite(xy).all(axis=2) & ~table.protected(ids, start, end)
         for name, array in Cells.empty(1, 1).arrays().items():

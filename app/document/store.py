@@ -32,6 +32,7 @@ from app.document.database import (
 )
 from app.document.edits import Edit, Touched
 from app.document.history import Step
+from app.document.migrations import MIGRATIONS, migrate
 from app.document.runs import RunInfo
 from app.document.serial import pack_edit, unpack_edit
 from app.document.video_ref import VideoRef
@@ -158,8 +159,8 @@ class Store:
         self._connection.executemany("DELETE FROM anchor WHERE track = ?", gone)
         tracks = [table.track(i) for i in ids if i in table]
         self._connection.executemany(
-            "INSERT OR REPLACE INTO track VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [(t.id, t.name, t.group, t.locked, *t.query_point, *t.colour) for t in tracks],
+            "INSERT OR REPLACE INTO track VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [(t.id, t.name, t.group, t.locked, *t.query_point, *t.colour, t.end) for t in tracks],
         )
 
     def _write_anchors(self, table: TrackTable, touched: Touched) -> None:
@@ -210,14 +211,31 @@ def read_project(path: Path) -> Contents:
     """The contents of a project file, also one that is open elsewhere or cannot be written.
 
     Raises:
-        InputError: it is missing, not a project, of another version, or damaged.
+        InputError: it is missing, not a project, of a newer version, or damaged.
     """
     check_file(path)
     with reading(path):
         connection = connect(path, "ro")
         try:
-            check_is_project(connection, path)
+            version = check_is_project(connection, path)
+            if version < len(MIGRATIONS):
+                connection = _brought_up(connection)
             connection.execute("BEGIN")
             return read_contents(connection, Blocks(connection), path)
         finally:
             connection.close()
+
+
+def _brought_up(connection: sqlite3.Connection) -> sqlite3.Connection:
+    """A copy in memory, of the newest version, of a database that is closed: an older project may not be writable."""
+    copy = sqlite3.connect(":memory:", isolation_level=None)
+    try:
+        connection.backup(copy)
+        with transaction(copy):
+            migrate(copy)
+    except BaseException:
+        copy.close()
+        raise
+    finally:
+        connection.close()
+    return copy

@@ -35,7 +35,8 @@ def prediction(first, ids, n_frames=16, seed=0, nan=0.0):
     tracks = random.uniform(-100, 700, (n_frames, len(ids), 2)).astype(np.float32)
     tracks[random.random((n_frames, len(ids))) < nan] = np.nan
     visibility, confidence = random.random((2, n_frames, len(ids)), dtype=np.float32)
-    return Prediction(first, np.array(ids, dtype=np.int64), tracks, visibility, confidence)
+    disagreement = random.exponential(3, visibility.shape).astype(np.float32)
+    return Prediction(first, np.array(ids, dtype=np.int64), tracks, visibility, confidence, disagreement)
 
 
 def snapshot(document: Document):

@@ -51,6 +51,8 @@ def test_new_tracks_have_an_anchor_at_their_query_point(document):
         "source": Source.ANCHOR,
         "run_id": -1,
         "approved": False,
+        "disagreement": pytest.approx(np.nan, nan_ok=True),
+        "patch_change": pytest.approx(np.nan, nan_ok=True),
     }
     assert (document.table.source == Source.ANCHOR).sum() == 3
     track = document.table.track(first)
@@ -129,6 +131,8 @@ def test_flags(document):
         "source": Source.ANCHOR,
         "run_id": -1,
         "approved": False,
+        "disagreement": pytest.approx(np.nan, nan_ok=True),
+        "patch_change": pytest.approx(np.nan, nan_ok=True),
     }
     assert np.isnan(document.table.visibility[0, 4:8]).all()
     document.set_state([track], 6, 30, State.OUT_OF_VIEW)
