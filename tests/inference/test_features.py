@@ -1,36 +1,54 @@
 """The cache of features: bounded, least recently used first, and never the wrong frame's."""
 
 import numpy as np
+import psutil
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.small_models import small_clip, small_model
-from tracker.inference.features import FeatureCache, FrameEncoder, resize_by_area, resize_frames
+from tracker.inference.feature_cache import FeatureCache, FrameEntry, default_budget
+from tracker.inference.features import FrameEncoder, resize_by_area, resize_frames
 from tracker.inference.resolution import WorkingResolution
+
+
+def entry(size: int) -> FrameEntry:
+    """Of 5 * `size` bytes."""
+    return FrameEntry(np.zeros((1, size), np.uint8), torch.zeros(size))
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(1, 40)), max_size=40), st.integers(0, 400))
 def test_never_more_than_allowed(puts, limit):
     cache = FeatureCache(limit)
     for name, size in puts:
-        cache.put(bytes([name]), torch.zeros(size))
+        cache.put(bytes([name]), entry(size))
         assert cache.used_bytes <= limit
     left = [found for name in range(10) if (found := cache.get(bytes([name]))) is not None]
-    assert cache.used_bytes == sum(4 * len(found) for found in left)
+    assert cache.used_bytes == sum(5 * found.grey.size for found in left)
     assert len(cache) == len(left)
+    cache.max_bytes = limit // 2
+    assert cache.used_bytes <= limit // 2
     cache.clear()
     assert (cache.used_bytes, len(cache)) == (0, 0)
 
 
-def test_the_least_recently_used_goes_first():
-    cache = FeatureCache(3 * 40)
+def test_a_quarter_of_the_machine():
+    assert FeatureCache().max_bytes == default_budget() == psutil.virtual_memory().total // 4
+
+
+@pytest.mark.parametrize("shrink", [False, True])
+def test_the_least_recently_used_goes_first(shrink):
+    cache = FeatureCache(3 * 50)
     for name in (b"a", b"b", b"c"):
-        cache.put(name, torch.zeros(10))
+        cache.put(name, entry(10))
     cache.get(b"a")
-    cache.put(b"d", torch.zeros(10))
-    assert [cache.get(name) is not None for name in (b"a", b"b", b"c", b"d")] == [True, False, True, True]
+    if shrink:
+        cache.max_bytes = 149
+    else:
+        cache.put(b"d", entry(10))
+    there = [cache.get(name) is not None for name in (b"a", b"b", b"c", b"d")]
+    assert there == [True, False, True, not shrink]
 
 
 def features(model, frame, resolution, cache):

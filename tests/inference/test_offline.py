@@ -7,7 +7,7 @@ from tests.small_models import small_clip, small_model, some_queries
 from tracker.inference.cotracker import CoTrackerTracker
 from tracker.inference.features import FeatureCache
 from tracker.inference.offline import OfflineSession, track_offline
-from tracker.inference.resolution import Cancelled
+from tracker.inference.session import Cancelled
 
 
 @pytest.mark.parametrize("kind", ["online", "offline"])

@@ -11,8 +11,7 @@ from tracker.files import InputError
 from tracker.inference.cotracker import CoTrackerTracker
 from tracker.inference.features import FeatureCache
 from tracker.inference.online import OnlineSession
-from tracker.inference.resolution import Cancelled
-from tracker.inference.session import Prediction
+from tracker.inference.session import Cancelled, Prediction
 
 WIDTH, HEIGHT = 120, 80
 

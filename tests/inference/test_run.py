@@ -56,7 +56,7 @@ class Spy:
         self.sizes: list[int] = []
         self.caches: list[Any] = []
 
-    def session(self, width: int, height: int, *, cache: Any = None) -> LucasKanadeSession:
+    def session(self, width: int, height: int, *, cache: Any = None, frame_key: Any = None) -> LucasKanadeSession:
         spy = self
         self.caches.append(cache)
 

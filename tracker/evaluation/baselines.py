@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.inference.session import Prediction
+from tracker.inference.session import FrameKey, Prediction
 
 
 class DoesNotMove:
@@ -17,7 +17,9 @@ class DoesNotMove:
     step_frames = 8
     visible_above = 0.5
 
-    def session(self, width: int, height: int, *, cache: Any = None) -> "DoesNotMoveSession":
+    def session(
+        self, width: int, height: int, *, cache: Any = None, frame_key: FrameKey | None = None
+    ) -> "DoesNotMoveSession":
         """A new session; it looks at no picture."""
         return DoesNotMoveSession()
 

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from tracker.evaluation.straightforward import straightforward_windows
-from tracker.inference.features import FeatureCache
+from tracker.inference.feature_cache import FeatureCache
 from tracker.inference.online import OnlineSession
 from tracker.models import build_model
 from tracker.models.cotracker3 import CoTracker3

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tracker.evaluation.speed import Watch, describe_machine
 from tracker.inference.cotracker import CoTrackerTracker
-from tracker.inference.features import FeatureCache
+from tracker.inference.feature_cache import FeatureCache
 from tracker.inference.session import Tracker
 
 SIZE = (854, 480)  # width and height of the clip

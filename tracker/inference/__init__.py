@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tracker.inference.features import FeatureCache
+    from tracker.inference.feature_cache import FeatureCache
     from tracker.inference.lucas_kanade import LucasKanade
     from tracker.inference.offline import track_offline
     from tracker.inference.online import OnlineSession
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tracker.inference.trackers import available_trackers, default_tracker, load_tracker, tracker_info
 
 _HOMES = {
-    "FeatureCache": "features",
+    "FeatureCache": "feature_cache",
     "LucasKanade": "lucas_kanade",
     "OnlineSession": "online",
     "Prediction": "session",

@@ -4,10 +4,10 @@ from typing import Literal
 
 from tracker.checkpoints import CheckpointInfo
 from tracker.files import InputError
-from tracker.inference.features import FeatureCache
+from tracker.inference.feature_cache import FeatureCache
 from tracker.inference.offline import OfflineSession
 from tracker.inference.online import OnlineSession
-from tracker.inference.session import TrackingSession
+from tracker.inference.session import FrameKey, TrackingSession
 from tracker.models.cotracker3 import CoTracker3
 
 VISIBLE_ABOVE = 0.6  # visibility times confidence
@@ -81,9 +81,10 @@ class CoTrackerTracker:
         """New frames per window."""
         return self._model.config.step if self._model.config.kind == "online" else 8
 
-    def session(self, width: int, height: int, *, cache: FeatureCache | None = None) -> TrackingSession:
+    def session(
+        self, width: int, height: int, *, cache: FeatureCache | None = None, frame_key: FrameKey | None = None
+    ) -> TrackingSession:
         """A new session on frames of this size in pixels; `cache` is used instead of the tracker's own."""
         kept = self.cache if cache is None else cache
-        if self._model.config.kind == "offline":
-            return OfflineSession(self._model, width, height, cache=kept)
-        return OnlineSession(self._model, width, height, cache=kept)
+        kind = OfflineSession if self._model.config.kind == "offline" else OnlineSession
+        return kind(self._model, width, height, cache=kept, frame_key=frame_key)

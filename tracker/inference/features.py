@@ -1,8 +1,6 @@
 """Frames to features: resized, encoded once, and kept for the next pass."""
 
 import hashlib
-import threading
-from collections import OrderedDict
 from collections.abc import Sequence
 
 import cv2
@@ -12,60 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from tracker.inference.feature_cache import FeatureCache, FrameEntry
 from tracker.models.cotracker3 import CoTracker3
 from tracker.models.guess import grey_frames
-
-DEFAULT_CACHE_BYTES = 2 << 30
-
-
-class FeatureCache:
-    """Features of frames, the least recently used dropped first. Any thread.
-
-    Keys come from the content of a frame, the encoder's weights and the working resolution (`FrameEncoder`), so one
-    cache serves any videos, directions and models, and a frame that changed on disk never gets old features.
-    """
-
-    def __init__(self, max_bytes: int = DEFAULT_CACHE_BYTES) -> None:
-        self.max_bytes = max_bytes
-        self._lock = threading.Lock()
-        self._entries: OrderedDict[bytes, Tensor] = OrderedDict()
-        self._bytes = 0
-
-    @property
-    def used_bytes(self) -> int:
-        """Memory that the features take."""
-        return self._bytes
-
-    def __len__(self) -> int:
-        return len(self._entries)
-
-    def get(self, key: bytes) -> Tensor | None:
-        """The features, which must not be changed, or None."""
-        with self._lock:
-            if key in self._entries:
-                self._entries.move_to_end(key)
-            return self._entries.get(key)
-
-    def put(self, key: bytes, features: Tensor) -> None:
-        """Keep features in main memory. Those larger than the whole cache are not kept."""
-        features = features.detach().cpu()
-        size = features.numel() * features.element_size()
-        with self._lock:
-            old = self._entries.pop(key, None)
-            self._bytes -= 0 if old is None else old.numel() * old.element_size()
-            if size > self.max_bytes:
-                return
-            self._entries[key] = features
-            self._bytes += size
-            while self._bytes > self.max_bytes:
-                _, dropped = self._entries.popitem(last=False)
-                self._bytes -= dropped.numel() * dropped.element_size()
-
-    def clear(self) -> None:
-        """Drop everything."""
-        with self._lock:
-            self._entries.clear()
-            self._bytes = 0
 
 
 def resize_by_area(frame: NDArray[np.uint8], resolution: tuple[int, int]) -> NDArray[np.uint8]:
@@ -81,7 +28,7 @@ def resize_frames(frames: NDArray[np.uint8], resolution: tuple[int, int], device
 
     The released networks were trained on frames resized like this, whatever one may think of it.
     """
-    images = torch.from_numpy(np.ascontiguousarray(frames)).to(device).permute(0, 3, 1, 2).float()
+    images = torch.from_numpy(np.require(frames, requirements=("C", "W"))).to(device).permute(0, 3, 1, 2).float()
     if images.shape[-2:] == resolution:
         return images
     return F.interpolate(images, resolution, mode="bilinear", align_corners=True)
@@ -93,12 +40,12 @@ class HeldFrame:
     __slots__ = ("features", "grey", "image", "key")
 
     def __init__(
-        self, image: Tensor | None, features: Tensor | None, key: bytes | None, grey: NDArray[np.uint8] | None = None
+        self, grey: NDArray[np.uint8], *, image: Tensor | None = None, features: Tensor | None = None, key: bytes = b""
     ) -> None:
+        self.grey = grey  # (h, w) uint8
         self.image = image  # (3, h, w)
         self.features = features  # (h / stride, w / stride, C)
-        self.key = key
-        self.grey = grey  # (h, w) uint8, for a network whose guesses follow flow
+        self.key = key  # of the cache; none where there is no cache
 
 
 class FrameEncoder:
@@ -120,19 +67,32 @@ class FrameEncoder:
         self._model, self._resolution, self._cache, self._autocast = model, resolution, cache, autocast
         self._model_key = b"" if cache is None else self._hash_model()
 
-    def hold(self, frame: NDArray[np.uint8]) -> HeldFrame:
-        """Take a frame (H, W, 3) uint8 RGB: look it up, or resize it."""
-        key, features = None, None
+    def find(self, name: bytes) -> HeldFrame | None:
+        """The frame of this name from the cache, without a look at its pixels; None where it is not there."""
+        key = self._key(b"named", name)
+        entry = None if self._cache is None else self._cache.get(key)
+        return None if entry is None else HeldFrame(entry.grey, features=entry.features, key=key)
+
+    def hold(self, frame: NDArray[np.uint8], name: bytes | None = None) -> HeldFrame:
+        """Take a frame (H, W, 3) uint8 RGB: look it up, or resize it.
+
+        It is known again by its `name`, which no other frame may have, or else by its content.
+        """
+        key = b""
         if self._cache is not None:
-            digest = hashlib.blake2b(self._model_key, digest_size=16)
-            digest.update(repr(frame.shape).encode())
-            digest.update(np.ascontiguousarray(frame).data)
-            key = digest.digest()
-            features = self._cache.get(key)
-        needs_grey = self._model.config.flow
-        image = self._resize(frame) if features is None or needs_grey else None
-        grey = grey_frames(image) if needs_grey and image is not None else None
-        return HeldFrame(image if features is None else None, features, key, grey)
+            content = np.ascontiguousarray(frame)
+            key = self._key(b"named", name) if name else self._key(b"seen", repr(frame.shape).encode(), content.data)
+            entry = self._cache.get(key)
+            if entry is not None:
+                return HeldFrame(entry.grey, features=entry.features, key=key)
+        image = self._resize(frame)
+        return HeldFrame(grey_frames(image), image=image, key=key)
+
+    def _key(self, *parts: bytes | memoryview) -> bytes:
+        digest = hashlib.blake2b(self._model_key, digest_size=16)
+        for part in parts:
+            digest.update(part)
+        return digest.digest()
 
     def _resize(self, frame: NDArray[np.uint8]) -> Tensor:
         device = self._model.time_emb.device
@@ -154,8 +114,8 @@ class FrameEncoder:
             for frame, result in zip(some, features, strict=True):
                 # A copy of its own: a view would keep the whole batch in memory.
                 frame.features, frame.image = result.clone(), None
-                if self._cache is not None and frame.key is not None:
-                    self._cache.put(frame.key, frame.features)
+                if self._cache is not None:
+                    self._cache.put(frame.key, FrameEntry(frame.grey, frame.features.detach().cpu()))
 
     def _hash_model(self) -> bytes:
         config = self._model.config

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.inference.session import Prediction
+from tracker.inference.session import FrameKey, Prediction
 
 # Chosen by measurement on board_a, static_juggle, flies_pair_60s, badja_camel and badja_dog, among sides 15 to 31, 1 to
 # 5 levels, returns 0.5 to 2 and matches 0.3 to 0.7: a mean average Jaccard within 0.01 of the best, and less drift than
@@ -140,7 +140,7 @@ class LucasKanadeSession:
             first, self._repeat_last = first - 1, False
             rows.append(self._row(first))
         for frame in frames:
-            self._advance(np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), np.uint8))
+            self._advance(grey_picture(frame))
             rows.append(self._row(self._frames_seen - 1))
         return self._prediction(first, rows) if rows else None
 
@@ -209,9 +209,16 @@ class LucasKanade:
     # Both numbers are at least 0.5 while a point is held, and 0 when it is lost.
     visible_above = 0.25
 
-    def session(self, width: int, height: int, *, cache: Any = None) -> LucasKanadeSession:
-        """A new session on frames of this size in pixels. It has no features, so `cache` is not used."""
+    def session(
+        self, width: int, height: int, *, cache: Any = None, frame_key: FrameKey | None = None
+    ) -> LucasKanadeSession:
+        """A new session on frames of this size in pixels. It has no features, so there is nothing to cache."""
         return LucasKanadeSession(width, height)
+
+
+def grey_picture(frame: NDArray[np.uint8]) -> Grey:
+    """(H, W, 3) RGB -> (H, W): what the tracker sees of a frame."""
+    return np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
 def _follow(previous: Grey, current: Grey, xy: Float) -> tuple[Float, Float]:

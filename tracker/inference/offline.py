@@ -8,10 +8,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tracker.inference.features import FeatureCache, FrameEncoder, HeldFrame
+from tracker.inference.feature_cache import FeatureCache
+from tracker.inference.features import FrameEncoder, HeldFrame
 from tracker.inference.memory import WorkSize
-from tracker.inference.resolution import Cancelled, ShouldStop, WorkingResolution, check_queries, support_grid
-from tracker.inference.session import Prediction
+from tracker.inference.resolution import WorkingResolution, check_queries, support_grid
+from tracker.inference.session import Cancelled, FrameKey, Prediction, ShouldStop
 from tracker.models.cotracker3 import CoTracker3
 from tracker.models.estimate import join_windows
 
@@ -63,7 +64,7 @@ def track_offline(
 
 
 class OfflineClip:
-    """The encoded frames of a clip, to track points in."""
+    """The encoded frames of a clip, to track points in. `frame_key` is as in `Tracker.session`."""
 
     def __init__(
         self,
@@ -72,9 +73,10 @@ class OfflineClip:
         height: int,
         *,
         cache: FeatureCache | None = None,
+        frame_key: FrameKey | None = None,
         resolution: tuple[int, int] | None = None,
     ) -> None:
-        self._model = model
+        self._model, self._frame_key = model, frame_key
         self._space = WorkingResolution.of(model.config, width, height, resolution)
         self._encoder = FrameEncoder(model, self._space.resolution, cache)
         self._work = WorkSize(model)
@@ -86,7 +88,7 @@ class OfflineClip:
             raise ValueError(f"a frame of shape {frame.shape} in a clip of {self._space.width}x{self._space.height}")
         if should_stop is not None and should_stop():
             raise Cancelled
-        held = self._encoder.hold(frame)
+        held = self._encoder.hold(frame, self._frame_key(len(self.frames)) if self._frame_key else None)
         with torch.inference_mode():
             self._work.attempt(lambda: self._encoder.encode([held], 1))
         self.frames = (*self.frames, held)
@@ -168,8 +170,10 @@ class OfflineClip:
             return self._work.attempt(work)
 
     def _greys(self, reverse: bool) -> NDArray[np.uint8] | None:
-        greys = [held.grey for held in self.frames if held.grey is not None]
-        return np.stack(greys[::-1] if reverse else greys)[None] if greys else None
+        if not self._model.config.flow:
+            return None
+        greys = [held.grey for held in self.frames]
+        return np.stack(greys[::-1] if reverse else greys)[None]
 
     def _in_video(self, values: Raw) -> list[NDArray[np.float32]]:
         tracks, visibility, confidence = values
@@ -189,8 +193,16 @@ class OfflineSession:
     Frames before a point's query are given as NaN. Memory grows with the clip.
     """
 
-    def __init__(self, model: CoTracker3, width: int, height: int, *, cache: FeatureCache | None = None) -> None:
-        self._clip = OfflineClip(model, width, height, cache=cache)
+    def __init__(
+        self,
+        model: CoTracker3,
+        width: int,
+        height: int,
+        *,
+        cache: FeatureCache | None = None,
+        frame_key: FrameKey | None = None,
+    ) -> None:
+        self._clip = OfflineClip(model, width, height, cache=cache, frame_key=frame_key)
         self._state = _State()
 
     @property

@@ -8,10 +8,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tracker.inference.features import FeatureCache, FrameEncoder, HeldFrame
+from tracker.inference.feature_cache import FeatureCache
+from tracker.inference.features import FrameEncoder, HeldFrame
 from tracker.inference.memory import WorkSize
-from tracker.inference.resolution import Cancelled, ShouldStop, WorkingResolution, check_queries, support_grid
-from tracker.inference.session import Prediction
+from tracker.inference.resolution import WorkingResolution, check_queries, support_grid
+from tracker.inference.session import Cancelled, FrameKey, Prediction, ShouldStop
 from tracker.models.cotracker3 import CoTracker3
 from tracker.models.estimate import Estimate, carry_over, first_guess
 
@@ -90,6 +91,7 @@ class OnlineSession:
         iters: refinement iterations per window; the configuration's where None.
         support_grid: side of a grid of further points from frame 0, which are followed and not given out; 0 for none.
         cache: features of frames, shared with other sessions.
+        frame_key: names a frame of the session's time; see `Tracker.session`.
         resolution: (height, width) to work in; the configuration's where None.
         autocast: reduced precision, like torch.bfloat16; None for float32.
         mask_before_query: give NaN before a point's query frame. Otherwise what the network fills in there.
@@ -108,6 +110,7 @@ class OnlineSession:
         iters: int | None = None,
         support_grid: int = 0,
         cache: FeatureCache | None = None,
+        frame_key: FrameKey | None = None,
         resolution: tuple[int, int] | None = None,
         autocast: torch.dtype | None = None,
         mask_before_query: bool = True,
@@ -119,6 +122,7 @@ class OnlineSession:
         self._window, self._step = model.config.window, model.config.step
         self._space = WorkingResolution.of(model.config, width, height, resolution)
         self._encoder = FrameEncoder(model, self._space.resolution, cache, autocast)
+        self._frame_key = frame_key
         self._work = WorkSize(model, max_tokens)
         self._mask = mask_before_query
         nobody = np.zeros(0, np.int64)
@@ -169,7 +173,8 @@ class OnlineSession:
         try:
             for frame in frames:
                 state = self._state
-                held = (*state.held, self._encoder.hold(frame))
+                name = self._frame_key(state.seen) if self._frame_key else None
+                held = (*state.held, self._encoder.hold(frame, name))
                 self._state = replace(state, held=held, seen=state.seen + 1)
                 if len(held) == self._window:
                     pieces += self._run_window(should_stop)
@@ -288,8 +293,7 @@ class OnlineSession:
         carried = points.carried & (points.frames < state.start + self._window - self._step)
         guess = carry_over(guess, points.overlap, carried[None])
         known_until = torch.where(carried, self._window - self._step - 1, points.frames - state.start)
-        greys = [held.grey for held in state.held if held.grey is not None]
-        seen = np.stack([greys[i] for i in order])[None] if greys else None
+        seen = np.stack([state.held[i].grey for i in order])[None] if self._model.config.flow else None
         return self._model.follow(guess, known_until[None], pyramid, templates, seen, self._work.max_tokens)
 
     def _describe(self, points: _Points, pyramid: list[Tensor], start: int) -> _Points:

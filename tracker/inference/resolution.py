@@ -1,6 +1,6 @@
 """Between the pixels of a video and those that a network works in."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Self
 
@@ -10,12 +10,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tracker.models.cotracker3 import CoTracker3Config
-
-ShouldStop = Callable[[], bool]
-
-
-class Cancelled(Exception):
-    """Tracking stopped because `should_stop` said so. The session is as it was before the call."""
 
 
 @dataclass(frozen=True)

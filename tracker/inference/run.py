@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tracker.files import InputError
 from tracker.inference.session import Prediction, Tracker, TrackingSession
+from tracker.inference.supply import frame_keys
 from tracker.video import FrameSource
 
 Queries = NDArray[np.float32]
@@ -162,7 +163,13 @@ class TrackRun:
     def _pass(self, points: dict[int, tuple[float, float, float]]) -> Iterator[Prediction]:
         origin = int(min(moment for moment, _, _ in points.values()))
         self.frames_total += self._high - origin
-        session = self._tracker.session(self._source.width, self._source.height, cache=self._cache)
+        name = frame_keys(self._source)
+        session = self._tracker.session(
+            self._source.width,
+            self._source.height,
+            cache=self._cache,
+            frame_key=lambda moment: name(self._sign * (origin + moment)),
+        )
         self._start(session, points, origin)
         step, finish = self._stoppable(session.step), self._stoppable(session.finish)
         damage: InputError | None = None
@@ -260,14 +267,18 @@ class TrackRun:
         starts = np.array([self._following.get(int(i), self._high) for i in prediction.ids])
         rows = np.flatnonzero((moments >= self._low) & (moments < self._high))[:: self._sign]
         known = starts <= moments[rows, None]
-        optional = (("disagreement", prediction.disagreement), ("patch_change", prediction.patch_change))
         if not known.any():
             return
+
+        def kept(values: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
+            return None if values is None else np.where(known, values[rows], np.float32(np.nan))
+
         yield Prediction(
             first_frame=int(self._sign * moments[rows[0]]),
             ids=prediction.ids,
             tracks=np.where(known[..., None], prediction.tracks[rows], np.float32(np.nan)),
             visibility=np.where(known, prediction.visibility[rows], np.float32(0)),
             confidence=np.where(known, prediction.confidence[rows], np.float32(0)),
-            **{name: np.where(known, values[rows], np.float32(np.nan)) for name, values in optional if values is not None},
+            disagreement=kept(prediction.disagreement),
+            patch_change=kept(prediction.patch_change),
         )

@@ -1,11 +1,18 @@
 """What every tracker looks like from outside: it opens sessions, and a session turns frames into predictions."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+FrameKey = Callable[[int], bytes]
+ShouldStop = Callable[[], bool]
+
+
+class Cancelled(Exception):
+    """Tracking stopped because `should_stop` said so. The session is as it was before the call."""
 
 
 @dataclass(frozen=True)
@@ -95,5 +102,13 @@ class Tracker(Protocol):
     def step_frames(self) -> int:
         """How many new frames `step` is best given at a time."""
 
-    def session(self, width: int, height: int, *, cache: Any = None) -> TrackingSession:
-        """A new session on frames of this size in pixels; `cache` holds features of the same frames across sessions."""
+    def session(
+        self, width: int, height: int, *, cache: Any = None, frame_key: FrameKey | None = None
+    ) -> TrackingSession:
+        """A new session on frames of this size in pixels.
+
+        Args:
+            cache: holds features of the same frames across sessions.
+            frame_key: names a frame of the session's time; no other frame of any video may have the same name. Without
+                it features are found again by the content of a frame.
+        """
