@@ -6,7 +6,9 @@ from PySide6.QtCore import QEvent, QRect, QRectF, QSize, Qt, QTimer
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from app.panels.timeline.ranges import draw_ranges, draw_read_out, range_text
 from app.panels.timeline.state import LANE_HEIGHT, TimelineState
+from app.panels.timeline.summary import Block, Part
 from app.panels.timeline.tiles import LANES, WIDTH, LaneTiles
 from tracker.labels.table import TrackTable
 
@@ -51,15 +53,21 @@ class Lanes(QWidget):
     def _refresh_look(self) -> None:
         self._ratio = self.devicePixelRatioF()
         self.tiles.set_look(self.palette(), LANE_HEIGHT, self._ratio)
+        self.tiles.set_threshold(self._state.view.error_threshold)
         self.update()
 
     def update_playhead(self, frame: int) -> None:
         """Draw again what the playhead covers at a frame."""
         self.update(QRect(round(self._state.scale.centre_of(frame)) - 1, 0, 3, self.height()))
 
-    def update_cells(self, ids: tuple[int, ...] | None, start: int, end: int) -> None:
-        """The cells of these tracks on frames start to end (exclusive) have changed: draw again what shows them."""
-        self.tiles.invalidate(ids, start, end)
+    def update_threshold(self) -> None:
+        """Other errors are to be drawn."""
+        self.tiles.set_threshold(self._state.view.error_threshold)
+        self.update()
+
+    def update_cells(self, ids: tuple[int, ...] | None, start: int, end: int, part: Part = "cells") -> None:
+        """What is known of these tracks on frames start to end (exclusive) has changed: draw again what shows it."""
+        self.tiles.invalidate(ids, start, end, part)
         left, right = self._state.scale.x_of(start) - 8, self._state.scale.x_of(end) + 8
         span = QRectF(left, 0, right - left, self.height()).toAlignedRect() & self.rect()
         if ids is None or len(ids) > LANES:
@@ -75,12 +83,15 @@ class Lanes(QWidget):
         self._draw_ground(painter, exposed)
         self._draw_tiles(painter, exposed)
         self._draw_outside(painter)
+        self._draw_hidden(painter, exposed)
+        draw_ranges(painter, self._state, self)
         if self._state.document is not None:
             x = round(self._state.scale.centre_of(self._state.view.playhead))
             edge = QColor(self.palette().color(QPalette.ColorRole.Base))
             edge.setAlpha(150)
             painter.fillRect(QRect(x - 1, 0, 3, self.height()), edge)
             painter.fillRect(QRect(x, 0, 1, self.height()), self.palette().color(QPalette.ColorRole.Accent))
+            self._draw_read_out(painter)
 
     def _draw_ground(self, painter: QPainter, exposed: QRect) -> None:
         role = QPalette.ColorRole
@@ -103,7 +114,7 @@ class Lanes(QWidget):
             pixmap = self.tiles.pixmap(key)
             if not self.tiles.is_fresh(key):
                 if perf_counter() < deadline:
-                    pixmap = self.tiles.render(self._state.table, key, first)
+                    pixmap = self.tiles.render(Block(self._state.table, self._state.errors, block, first), number)
                 else:
                     late = True
             if pixmap is not None:
@@ -142,6 +153,19 @@ class Lanes(QWidget):
         if block not in self._blocks:
             self._blocks[block] = tuple(t.id for t in table.tracks[block * LANES : (block + 1) * LANES])
         return self._blocks[block]
+
+    def _draw_hidden(self, painter: QPainter, exposed: QRect) -> None:
+        """Dim the lanes of tracks that are not shown on the picture."""
+        veil = QColor(self.palette().color(QPalette.ColorRole.Base))
+        veil.setAlpha(150)
+        for lane in self._state.lanes(self.height()) if self._state.view.hidden else ():
+            if self._state.table.tracks[lane].id in self._state.view.hidden:
+                painter.fillRect(QRect(exposed.left(), self._state.lane_y(lane), exposed.width(), LANE_HEIGHT), veil)
+
+    def _draw_read_out(self, painter: QPainter) -> None:
+        drag, cells = self._state.drag, self._state.view.cell_range
+        if self._state.document is not None and drag is not None and drag.active and cells is not None:
+            draw_read_out(painter, self, drag.pointer, range_text(self._state.document, cells))
 
     def _draw_outside(self, painter: QPainter) -> None:
         """Dim what lies outside of the in and out points."""

@@ -1,4 +1,4 @@
-"""The column left of the lanes: colour, name and lock of each track."""
+"""The column left of the lanes: colour and name of each track, and whether it is locked or hidden."""
 
 from PySide6.QtCore import QEvent, QRect, QSize, Qt
 from PySide6.QtGui import QColor, QFontMetrics, QIcon, QPainter, QPaintEvent, QPalette
@@ -18,7 +18,7 @@ class LaneNames(QWidget):
     def __init__(self, state: TimelineState, parent: QWidget) -> None:
         super().__init__(parent)
         self._state = state
-        self._lock = QIcon()
+        self._lock, self._eye = QIcon(), QIcon()
         self.setFixedWidth(NAMES_WIDTH)
         self.setAccessibleName(self.tr("Track names"))
         self._refresh_icon()
@@ -35,6 +35,7 @@ class LaneNames(QWidget):
 
     def _refresh_icon(self) -> None:
         self._lock = live_icon("mdi6.lock", self.palette())
+        self._eye = live_icon("mdi6.eye-off-outline", self.palette())
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -63,9 +64,11 @@ class LaneNames(QWidget):
         painter.setBrush(QColor(*track.colour))
         painter.drawRoundedRect(chip, 2, 2)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-        text = area.adjusted(SPACE_M + CHIP + SPACE_M, 0, -SPACE_M - (16 + SPACE_S if track.locked else 0), 0)
-        painter.setPen(self.palette().color(role.WindowText))
+        hidden = track.id in self._state.view.hidden
+        icons = [icon for icon, shown in ((self._lock, track.locked), (self._eye, hidden)) if shown]
+        text = area.adjusted(SPACE_M + CHIP + SPACE_M, 0, -SPACE_M - (16 + SPACE_S) * len(icons), 0)
+        painter.setPen(self.palette().color(role.PlaceholderText if hidden else role.WindowText))
         shown = QFontMetrics(self.font()).elidedText(track.name, Qt.TextElideMode.ElideRight, text.width())
         painter.drawText(text, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, shown)
-        if track.locked:
-            self._lock.paint(painter, QRect(area.right() - 16 - SPACE_S, area.center().y() - 7, 15, 15))
+        for place, icon in enumerate(icons, 1):
+            icon.paint(painter, QRect(area.right() - (16 + SPACE_S) * place, area.center().y() - 7, 15, 15))

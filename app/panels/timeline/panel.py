@@ -3,48 +3,33 @@
 from collections.abc import Sequence
 
 from PySide6.QtCore import QEvent, QPoint, Qt
-from PySide6.QtGui import QHelpEvent, QKeyEvent, QMouseEvent, QResizeEvent, QWheelEvent
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QScrollBar, QToolTip, QWidget
+from PySide6.QtGui import QHelpEvent, QKeyEvent, QMouseEvent, QWheelEvent
+from PySide6.QtWidgets import QToolTip, QWidget
 
 from app.document.changes import Change
 from app.document.project import Document
 from app.document.view_state import ViewState
-from app.panels.buttons import IconButton
 from app.panels.subscriptions import Subscriptions
-from app.panels.timeline.lanes import Lanes
-from app.panels.timeline.names import LaneNames
-from app.panels.timeline.ruler import Ruler
-from app.panels.timeline.state import LANE_HEIGHT, TimelineState
+from app.panels.timeline.parts import NOTCH, ZOOM_STEP, TimelineParts
+from app.panels.timeline.ranges import RangeDrag
+from app.panels.timeline.state import LANE_HEIGHT
 from app.panels.timeline.tooltip import cell_text
-from app.theme import SPACE_S
 
-ZOOM_STEP = 1.25  # per notch of the wheel
-NOTCH = 120  # what Qt reports for one
 KEEP_AWAY = 0.1  # of the width: how far from the edge a playhead lands that had left the view
 
 
-class Timeline(QWidget):
-    """Lanes of all tracks. Setting the playhead or the selection of `view` is all that it does."""
+class Timeline(TimelineParts):
+    """Lanes of all tracks. Setting playhead, selection and chosen range of `view` is all that it does."""
 
     def __init__(self, document: Document | None, view: ViewState, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._view = view
-        self._state = TimelineState(view)
-        self._fitted = True
+        super().__init__(view, parent)
         self._scrubbing = False
         self._shown_playhead = 0
         self._grip: tuple[QPoint, int, int] | None = None
         self._subscriptions = Subscriptions(self)
-        self.ruler, self.lanes = Ruler(self._state, self), Lanes(self._state, self)
-        self.names = LaneNames(self._state, self)
-        self.time_bar = QScrollBar(Qt.Orientation.Horizontal, self)
-        self.lane_bar = QScrollBar(Qt.Orientation.Vertical, self)
-        self._lay_out()
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName(self.tr("Timeline"))
         self.setMinimumHeight(self.ruler.height() + 2 * LANE_HEIGHT)
-        self.time_bar.valueChanged.connect(self._scroll_time)
-        self.lane_bar.valueChanged.connect(self._scroll_lanes)
         self.set_document(document)
 
     def set_document(self, document: Document | None) -> None:
@@ -55,7 +40,9 @@ class Timeline(QWidget):
         self.lanes.tiles.clear()
         if document is not None:
             self._subscriptions.add(document.changed, self._document_changed)
+            self._subscriptions.add(document.expected_error.changed, self._errors_changed)
         self._subscriptions.add(self._view.changed, self._view_changed)
+        self._show_difference(new_document=True)
         self.fit()
         self._describe()
 
@@ -69,35 +56,12 @@ class Timeline(QWidget):
             self._state.cached = tuple(ranges)
             self.ruler.update()
 
-    def fit(self) -> None:
-        """Show the whole video."""
-        self._fitted = True
-        self._state.scale.fit()
-        self._scale_changed()
-
-    def zoom(self, factor: float, x: float | None = None) -> None:
-        """Zoom the time; what stands at pixel `x` of the lanes (default: the playhead, or the middle) stays there."""
-        scale = self._state.scale
-        if x is None:
-            at = scale.centre_of(self._view.playhead)
-            x = at if 0 <= at <= scale.width else scale.width / 2
-        scale.zoom_to(scale.pixels_per_frame * factor, x)
-        self._fitted = scale.pixels_per_frame <= scale.fitting
-        self._scale_changed()
-
-    def frame_at(self, x: float) -> int:
-        """The frame at a pixel of ruler and lanes."""
-        return self._state.scale.frame_at(x)
-
-    def x_of(self, frame: int) -> float:
-        """The middle of a frame, in pixels of ruler and lanes."""
-        return self._state.scale.centre_of(frame)
-
     # -- what has changed
 
     def _document_changed(self, change: Change) -> None:
         if change.kind == "cells":
             self.lanes.update_cells(change.ids, change.start, change.end)
+            self.difference.update_cells(change.ids, change.start, change.end)
         elif change.kind in ("tracks", "all"):
             frame_count = max(1, self._state.table.n_frames)
             self.lanes.tiles.invalidate(change.ids if change.kind == "tracks" else None, 0, frame_count)
@@ -107,6 +71,11 @@ class Timeline(QWidget):
             self._update_bars()
             self.names.update()
             self.lanes.update()
+        if change.kind in ("tracks", "takes", "all"):
+            self._show_difference(new_document=True)
+
+    def _errors_changed(self, change: Change) -> None:
+        self.lanes.update_cells(change.ids, change.start, change.end, "errors")
 
     def _view_changed(self, name: str) -> None:
         if name == "playhead":
@@ -115,10 +84,29 @@ class Timeline(QWidget):
             self._show_selected()
             self.names.update()
             self.lanes.update()
+            self.difference.refresh()
             self._describe()
-        elif name == "loop_range":
+        elif name in ("loop_range", "cell_range"):
             self.ruler.update()
             self.lanes.update()
+        elif name == "hidden":
+            self.names.update()
+            self.lanes.update()
+        elif name == "error_threshold":
+            self.lanes.update_threshold()
+            self.difference.update()
+        elif name == "take":
+            self._show_difference()
+
+    def _show_difference(self, new_document: bool = False) -> None:
+        """The lane of differences is there while a take is looked at."""
+        if new_document:
+            self.difference.forget()
+        self.difference.refresh()
+        shown = self.difference.take is not None
+        self.difference.setVisible(shown)
+        self.difference_head.setVisible(shown)
+        self.difference_head.update()
 
     def _playhead_moved(self) -> None:
         old, new = self._shown_playhead, self._view.playhead
@@ -128,6 +116,7 @@ class Timeline(QWidget):
             for frame in (old, new):
                 self.ruler.update_playhead(frame)
                 self.lanes.update_playhead(frame)
+                self.difference.update_playhead(frame)
             return
         ahead = KEEP_AWAY if new > old else 1 - KEEP_AWAY
         self._state.scale.scroll_to(round(x + self._state.scale.offset - ahead * width))
@@ -150,88 +139,23 @@ class Timeline(QWidget):
         known = primary is not None and primary in self._state.table
         self.setAccessibleDescription(self._state.table.track(primary).name if primary is not None and known else "")
 
-    # -- sizes and scrolling
-
-    def _lay_out(self) -> None:
-        corner = QWidget(self)
-        corner.setFixedWidth(self.names.width())
-        row = QHBoxLayout(corner)
-        row.setContentsMargins(SPACE_S, 0, SPACE_S, 0)
-        row.setSpacing(0)
-        for icon_name, text, key, act in (
-            ("mdi6.magnify-minus-outline", self.tr("Zoom out"), "−", lambda: self.zoom(1 / ZOOM_STEP**2)),
-            ("mdi6.arrow-expand-horizontal", self.tr("Show the whole video"), "0", self.fit),
-            ("mdi6.magnify-plus-outline", self.tr("Zoom in"), "+", lambda: self.zoom(ZOOM_STEP**2)),
-        ):
-            row.addWidget(IconButton(icon_name, text, key, act))
-        row.addStretch()
-        self._grid = grid = QGridLayout(self)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setSpacing(0)
-        grid.setColumnStretch(1, 1)
-        grid.addWidget(corner, 0, 0)
-        grid.addWidget(self.ruler, 0, 1)
-        grid.addWidget(self.names, 1, 0)
-        grid.addWidget(self.lanes, 1, 1)
-        grid.addWidget(self.lane_bar, 1, 2)
-        grid.addWidget(self.time_bar, 2, 1)
-        self.time_bar.setAccessibleName(self.tr("Shown part of the time"))
-        self.lane_bar.setAccessibleName(self.tr("Shown tracks"))
-
-    def _scale_changed(self) -> None:
-        self._update_bars()
-        self.ruler.update()
-        self.lanes.update()
-
-    def _update_bars(self) -> None:
-        scale, hidden = self._state.scale, self._state.table.n_tracks * LANE_HEIGHT - self.lanes.height()
-        for bar, last, page, value in (
-            (self.time_bar, scale.max_offset, scale.width, scale.offset),
-            (self.lane_bar, max(0, hidden), self.lanes.height(), self._state.top),
-        ):
-            bar.setPageStep(page)
-            bar.setSingleStep(LANE_HEIGHT)
-            bar.setRange(0, last)
-            bar.setValue(value)
-
-    def _scroll_time(self, offset: int) -> None:
-        if offset != self._state.scale.offset:
-            self._state.scale.scroll_to(offset)
-            self.ruler.update()
-            self.lanes.update()
-
-    def _scroll_lanes(self, top: int) -> None:
-        self._state.top = top
-        self.names.update()
-        self.lanes.update()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        """Keep the zoom, or keep the whole video in view."""
-        super().resizeEvent(event)
-        self._fit_width()
-
     def event(self, event: QEvent) -> bool:
         """Tool tips over cells; and the first layout, when the lanes get their size."""
         if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
             return self._show_tip(event)
+        escape = isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape
+        if event.type() == QEvent.Type.ShortcutOverride and escape and self._view.cell_range is not None:
+            event.accept()  # else the window's own Esc would take it
+            return True
         handled = super().event(event)
         if event.type() == QEvent.Type.LayoutRequest:
             self._fit_width()
         return handled
 
-    def _fit_width(self) -> None:
-        self._grid.activate()
-        scale = self._state.scale
-        scale.width = max(1, self.lanes.width())
-        if self._fitted or scale.pixels_per_frame < scale.fitting:
-            scale.fit()
-        scale.scroll_to(scale.offset)
-        self._scale_changed()
-
     # -- mouse and keys; the parts leave their mouse events to the panel
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Left selects and moves the playhead, middle drags the view."""
+        """Left selects and moves the playhead, with Shift it draws a range; middle drags the view."""
         place = self._place(event)
         if event.button() == Qt.MouseButton.MiddleButton:
             self._grip = (event.position().toPoint(), self._state.scale.offset, self._state.top)
@@ -240,21 +164,29 @@ class Timeline(QWidget):
             super().mousePressEvent(event)
             return
         part, point = place
-        lane = None if part is self.ruler else self._state.lane_at(point.y())
+        timed = part in (self.ruler, self.difference)
+        lane = None if timed else self._state.lane_at(point.y())
         plain = event.modifiers() == Qt.KeyboardModifier.NoModifier
+        if part is self.lanes and event.modifiers() == Qt.KeyboardModifier.ShiftModifier and self._state.table.n_tracks:
+            self._state.drag = RangeDrag(self._state, point)
+            return
+        if plain:
+            self._view.cell_range = None
         if lane is not None:
             self._select(lane, event.modifiers())
-        if part is not self.names and (plain or part is self.ruler) and self._state.document is not None:
+        if part is not self.names and (plain or timed) and self._state.document is not None:
             self._scrubbing = True
             self._view.playhead = self.frame_at(point.x())
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Drag the playhead or the view."""
+        """Drag the playhead, a range or the view."""
         if self._grip is not None:
             start, offset, top = self._grip
             moved = event.position().toPoint() - start
             self.time_bar.setValue(offset - moved.x())
             self.lane_bar.setValue(top - moved.y())
+        elif self._state.drag is not None:
+            self._drag_range(event.position().toPoint() - self.lanes.pos())
         elif self._scrubbing:
             self._view.playhead = self.frame_at(event.position().x() - self.lanes.x())
 
@@ -264,6 +196,29 @@ class Timeline(QWidget):
             self._grip = None
         elif event.button() == Qt.MouseButton.LeftButton:
             self._scrubbing = False
+            self._end_range(event)
+
+    def _drag_range(self, point: QPoint) -> None:
+        """Beyond an edge the view follows."""
+        if self._state.drag is None:
+            return
+        for bar, place, last in (
+            (self.time_bar, point.x(), self.lanes.width()),
+            (self.lane_bar, point.y(), self.lanes.height()),
+        ):
+            beyond = min(0, place) + max(0, place - last + 1)
+            bar.setValue(bar.value() + max(-LANE_HEIGHT, min(LANE_HEIGHT, beyond)))
+        self._state.drag.move(point)
+        self.lanes.update()
+
+    def _end_range(self, event: QMouseEvent) -> None:
+        """A press with Shift that did not become a drag selects the tracks up to this one."""
+        drag, self._state.drag = self._state.drag, None
+        if drag is not None and not drag.active:
+            lane = self._state.lane_at(drag.pointer.y())
+            if lane is not None:
+                self._select(lane, event.modifiers())
+        self.lanes.update()
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         """Ctrl zooms the time at the pointer, Shift scrolls it, the bare wheel scrolls the lanes."""
@@ -289,6 +244,8 @@ class Timeline(QWidget):
             self.zoom(1 / ZOOM_STEP if key == Qt.Key.Key_Minus else ZOOM_STEP)
         elif key == Qt.Key.Key_0:
             self.fit()
+        elif key == Qt.Key.Key_Escape and self._view.cell_range is not None:
+            self._view.cell_range = None
         elif key in (Qt.Key.Key_PageUp, Qt.Key.Key_PageDown):
             step = self.lane_bar.pageStep()
             self.lane_bar.setValue(self.lane_bar.value() + (step if key == Qt.Key.Key_PageDown else -step))
@@ -321,13 +278,10 @@ class Timeline(QWidget):
     def _place(self, event: QMouseEvent) -> tuple[QWidget, QPoint] | None:
         """Which part is under the pointer, and where in it."""
         point = event.position().toPoint()
-        for part in (self.ruler, self.lanes, self.names):
+        for part in (self.ruler, self.difference, self.lanes, self.names):
             if part.geometry().contains(point):
                 return part, point - part.pos()
         return None
-
-    def _scroll_by(self, bar: QScrollBar, angle: int) -> None:
-        bar.setValue(bar.value() - round(angle / NOTCH * 3 * LANE_HEIGHT))
 
     def _show_tip(self, event: QHelpEvent) -> bool:
         point = event.pos() - self.lanes.pos()

@@ -1,4 +1,5 @@
-"""What a pixel column of a lane has to tell: the states, the least confidence and the marks of all its frames.
+"""What a pixel column of a lane has to tell: the states, the sources, the least confidence, the greatest expected error
+and the marks of all its frames.
 
 Nothing is averaged away: a column keeps every state that occurs in it, so that one odd frame stays visible even where
 a pixel stands for many frames.
@@ -7,29 +8,39 @@ a pixel stands for many frames.
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from app.document.expected_error import ExpectedErrors
 from tracker.labels.table import Source, State, TrackTable
 
 UNLABELLED, VISIBLE, OCCLUDED, OUT_OF_VIEW, ANCHOR, APPROVED, UNAPPROVED = (1 << k for k in range(7))
+BRIDGE, INTERPOLATED, IMPORTED = (1 << k for k in range(7, 10))
 STATES = UNLABELLED | VISIBLE | OCCLUDED | OUT_OF_VIEW
 LABELLED = VISIBLE | OCCLUDED | OUT_OF_VIEW
 SURE = 255
 
-BIN = 16  # frames of a coarse value
+BINS = (4, 32)  # frames of a coarse value, at each level
 CHUNK = 4096  # frames that are summed up together
-COARSE_FROM = 2.0 * BIN  # frames per pixel from which coarse values are fine enough
-KEPT_BLOCKS = 256
+COARSE_FROM = 2.0  # bins per pixel from which a level is fine enough
+KEPT_BYTES = 96 << 20  # of coarse values; 500 tracks over 100,000 frames take 68 MiB
+LEAST_KEPT = 8  # blocks that are kept whatever they take: those in view
 
-_STATE_BITS = np.zeros(256, dtype=np.uint8)
+Part = Literal["cells", "errors"]
+PARTS: tuple[Part, ...] = ("cells", "errors")
+
+_STATE_BITS = np.zeros(256, dtype=np.uint16)
 _STATE_BITS[[State.UNLABELLED, State.VISIBLE, State.OCCLUDED, State.OUT_OF_VIEW]] = (
     UNLABELLED,
     VISIBLE,
     OCCLUDED,
     OUT_OF_VIEW,
 )
+_SOURCE_BITS = np.zeros(256, dtype=np.uint16)
+_SOURCE_BITS[[Source.BRIDGE, Source.INTERPOLATED, Source.IMPORTED]] = BRIDGE, INTERPOLATED, IMPORTED
+_INFINITE = 0x7C00  # as a float16; larger patterns are no number or negative
 
 
 @dataclass
@@ -37,35 +48,80 @@ class Summary:
     """Values of F frames, bins or pixel columns of K tracks.
 
     Attributes:
-        bits: (F, K) uint8, which of the flags above occur; 0 where there is no frame.
+        bits: (F, K) uint16, which of the flags above occur; 0 where there is no frame.
         confidence: (F, K) uint8, the least confidence of the visible frames, 0..254; `SURE` where there is none.
+        error: (F, K) uint16, the greatest expected error: the bits of a float16 in pixels, which order as its value
+            does; 0 where none is known.
     """
 
-    bits: NDArray[np.uint8]
+    bits: NDArray[np.uint16]
     confidence: NDArray[np.uint8]
+    error: NDArray[np.uint16]
+
+    @classmethod
+    def empty(cls, rows: int, n_tracks: int) -> "Summary":
+        """Where there is no frame."""
+        shape = rows, n_tracks
+        return cls(np.zeros(shape, np.uint16), np.full(shape, SURE, np.uint8), np.zeros(shape, np.uint16))
 
     def gather(self, starts: NDArray[np.intp]) -> "Summary":
         """Join the rows from each start up to the next one; `starts` ascends strictly."""
         return Summary(
-            np.bitwise_or.reduceat(self.bits, starts, axis=0), np.minimum.reduceat(self.confidence, starts, axis=0)
+            np.bitwise_or.reduceat(self.bits, starts, axis=0),
+            np.minimum.reduceat(self.confidence, starts, axis=0),
+            np.maximum.reduceat(self.error, starts, axis=0),
         )
 
+    def put(self, rows: slice | NDArray[np.intp], other: "Summary", parts: Iterable[Part] = PARTS) -> None:
+        """Take the rows of another one."""
+        if "cells" in parts:
+            self.bits[rows], self.confidence[rows] = other.bits, other.confidence
+        if "errors" in parts:
+            self.error[rows] = other.error
 
-def summarise(table: TrackTable, start: int, end: int, first: int, last: int) -> Summary:
-    """The cells of frames start to end of columns first to last (both exclusive), one by one."""
-    frames, columns = slice(start, end), slice(first, last)
-    state, approved = table.rows("state")[frames, columns], table.rows("approved")[frames, columns]
-    bits = _STATE_BITS[state]
-    bits |= np.where(_is_marked(table, start, end, columns), np.uint8(ANCHOR), np.uint8(0))
-    marks = np.where(approved, np.uint8(APPROVED), np.uint8(UNAPPROVED))
-    bits |= np.where(state != State.UNLABELLED, marks, np.uint8(0))
-    confidence = table.rows("confidence")[frames, columns]
-    known = (state == State.VISIBLE) & (confidence == confidence)  # NaN is not equal to itself
-    scaled = np.where(known, np.clip(confidence, 0, 1) * np.float32(SURE - 1), np.float32(SURE))
-    return Summary(bits, scaled.astype(np.uint8))
+    def rows(self, start: int, end: int) -> "Summary":
+        """A view of some rows."""
+        return Summary(self.bits[start:end], self.confidence[start:end], self.error[start:end])
 
 
-def _is_marked(table: TrackTable, start: int, end: int, columns: slice) -> NDArray[np.bool_]:
+@dataclass(frozen=True)
+class Block:
+    """Neighbouring tracks: those of `ids` stand in the table's columns from `first` on."""
+
+    table: TrackTable
+    errors: ExpectedErrors | None
+    ids: tuple[int, ...]
+    first: int
+
+    def summarise(self, start: int, end: int, parts: Iterable[Part] = PARTS) -> Summary:
+        """Frames start to end (exclusive), one by one; what is not among `parts` stays empty."""
+        found = Summary.empty(end - start, len(self.ids))
+        if "cells" in parts:
+            self._read_cells(found, start, end)
+        if "errors" in parts and self.errors is not None:
+            codes = self.errors.read(self.ids, start, end).astype(np.float16).view(np.uint16)
+            found.error = np.where(codes > _INFINITE, np.uint16(0), codes)
+        return found
+
+    def _read_cells(self, found: Summary, start: int, end: int) -> None:
+        table, frames, columns = self.table, slice(start, end), slice(self.first, self.first + len(self.ids))
+        state, approved = table.rows("state")[frames, columns], table.rows("approved")[frames, columns]
+        bits = _STATE_BITS[state] | _SOURCE_BITS[table.rows("source")[frames, columns]]
+        bits |= np.where(marked(table, start, end, columns), np.uint16(ANCHOR), np.uint16(0))
+        marks = np.where(approved, np.uint16(APPROVED), np.uint16(UNAPPROVED))
+        bits |= np.where(state != State.UNLABELLED, marks, np.uint16(0))
+        confidence = table.rows("confidence")[frames, columns]
+        known = (state == State.VISIBLE) & (confidence == confidence)  # NaN is not equal to itself
+        scaled = np.where(known, np.clip(confidence, 0, 1) * np.float32(SURE - 1), np.float32(SURE))
+        found.bits, found.confidence = bits, scaled.astype(np.uint8)
+
+
+def error_pixels(codes: NDArray[np.uint16]) -> NDArray[np.float32]:
+    """What `Summary.error` stands for, in pixels."""
+    return codes.view(np.float16).astype(np.float32)
+
+
+def marked(table: TrackTable, start: int, end: int, columns: slice) -> NDArray[np.bool_]:
     """(F, K): anchors; of a stretch that a person flagged as hidden or out of view only the first frame."""
     before = max(0, start - 1)
     state = table.rows("state")[before:end, columns]
@@ -76,12 +132,31 @@ def _is_marked(table: TrackTable, start: int, end: int, columns: slice) -> NDArr
 
 
 class _Coarse:
-    """One value per `BIN` frames for a block of tracks, made chunk by chunk as it is asked for."""
+    """One value per bin for a block of tracks at each level, made chunk by chunk as it is asked for."""
 
     def __init__(self, frame_count: int, n_tracks: int) -> None:
-        bins = -(-frame_count // BIN)
-        self.values = Summary(np.zeros((bins, n_tracks), np.uint8), np.full((bins, n_tracks), SURE, np.uint8))
-        self.valid = np.zeros(-(-frame_count // CHUNK), dtype=bool)
+        self.levels = {size: Summary.empty(-(-frame_count // size), n_tracks) for size in BINS}
+        self.valid = {part: np.zeros(-(-frame_count // CHUNK), dtype=bool) for part in PARTS}
+
+    @property
+    def nbytes(self) -> int:
+        """What the values take."""
+        return sum(v.bits.nbytes + v.confidence.nbytes + v.error.nbytes for v in self.levels.values())
+
+    def refresh(self, block: Block, start: int, end: int) -> None:
+        """Make the values of frames start to end (exclusive) valid."""
+        for chunk in range(start // CHUNK, min(-(-end // CHUNK), len(self.valid["cells"]))):
+            parts = [part for part, valid in self.valid.items() if not valid[chunk]]
+            if not parts:
+                continue
+            first, last = chunk * CHUNK, min(block.table.n_frames, (chunk + 1) * CHUNK)
+            values, size = block.summarise(first, last, parts), 1
+            for wanted, level in self.levels.items():
+                values = values.gather(np.arange(0, len(values.bits), wanted // size))
+                size = wanted
+                level.put(slice(first // size, first // size + len(values.bits)), values, parts)
+            for part in parts:
+                self.valid[part][chunk] = True
 
 
 class LaneSummaries:
@@ -94,73 +169,64 @@ class LaneSummaries:
         """Forget everything."""
         self._coarse.clear()
 
-    def invalidate(self, ids: Iterable[int] | None, start: int, end: int) -> None:
-        """The cells of these tracks (None for all) on frames start to end (exclusive) have changed."""
+    @property
+    def nbytes(self) -> int:
+        """What the coarse values take."""
+        return sum(coarse.nbytes for coarse in self._coarse.values())
+
+    def invalidate(self, ids: Iterable[int] | None, start: int, end: int, part: Part = "cells") -> None:
+        """What is known of these tracks (None for all) on frames start to end (exclusive) has changed."""
         end += 1  # whether a frame is marked depends on the one before it
         wanted = None if ids is None else set(ids)
         for block, coarse in self._coarse.items():
             if wanted is None or not wanted.isdisjoint(block):
-                coarse.valid[start // CHUNK : -(-end // CHUNK)] = False
+                coarse.valid[part][start // CHUNK : -(-end // CHUNK)] = False
 
-    def pixels(
-        self, table: TrackTable, block: tuple[int, ...], first: int, x0: int, x1: int, pixels_per_frame: float
-    ) -> Summary:
-        """One row per pixel x0 to x1 of the time axis.
-
-        Args:
-            block: ids of the tracks, which stand in the columns from `first` on.
-            x0, x1: pixels from frame 0; those before the first or after the last frame get no flag.
-        """
-        width, last = x1 - x0, first + len(block)
-        result = Summary(np.zeros((width, len(block)), np.uint8), np.full((width, len(block)), SURE, np.uint8))
+    def pixels(self, block: Block, x0: int, x1: int, pixels_per_frame: float) -> Summary:
+        """One row per pixel x0 to x1 of the time axis, counted from frame 0; those outside of the video are empty."""
+        table = block.table
+        result = Summary.empty(x1 - x0, len(block.ids))
         edges = np.arange(x0, x1 + 1) / pixels_per_frame
         inside = np.flatnonzero((edges[:-1] >= 0) & (edges[:-1] < table.n_frames))
         if not len(inside):
             return result
         edges = edges[inside[0] : inside[-1] + 2]
         if pixels_per_frame >= 1:
-            part = _magnified(table, edges, first, last)
+            result.put(inside, _magnified(block, edges))
         else:
-            part = self._reduced(table, block, edges.astype(np.intp), first)
-        result.bits[inside], result.confidence[inside] = part.bits, part.confidence
+            result.put(inside, self._reduced(block, edges.astype(np.intp)))
         return result
 
-    def _reduced(self, table: TrackTable, block: tuple[int, ...], edges: NDArray[np.intp], first: int) -> Summary:
-        edges = np.minimum(edges, table.n_frames)
+    def _reduced(self, block: Block, edges: NDArray[np.intp]) -> Summary:
+        edges = np.minimum(edges, block.table.n_frames)
         edges[-1] = max(edges[-1], edges[-2] + 1)  # the last pixel has a frame also where rounding took it away
-        if (edges[-1] - edges[0]) / (len(edges) - 1) >= COARSE_FROM:
-            bins = edges[:-1] // BIN
-            end = -(-edges[-1] // BIN)
-            values = self._coarse_values(table, block, first, int(bins[0]) * BIN, int(end) * BIN)
-            part = Summary(values.bits[bins[0] : end], values.confidence[bins[0] : end])
-            return part.gather(bins - bins[0])
-        part = summarise(table, int(edges[0]), int(edges[-1]), first, first + len(block))
-        return part.gather(edges[:-1] - edges[0])
+        per_pixel = (edges[-1] - edges[0]) / (len(edges) - 1)
+        size = next((size for size in reversed(BINS) if per_pixel >= COARSE_FROM * size), None)
+        if size is None:
+            return block.summarise(int(edges[0]), int(edges[-1])).gather(edges[:-1] - edges[0])
+        bins = edges[:-1] // size
+        end = -(-int(edges[-1]) // size)
+        coarse = self._coarse_of(block)
+        coarse.refresh(block, int(bins[0]) * size, end * size)
+        return coarse.levels[size].rows(int(bins[0]), end).gather(bins - bins[0])
 
-    def _coarse_values(self, table: TrackTable, block: tuple[int, ...], first: int, start: int, end: int) -> Summary:
-        coarse = self._coarse.get(block)
+    def _coarse_of(self, block: Block) -> _Coarse:
+        coarse = self._coarse.get(block.ids)
         if coarse is None:
-            coarse = self._coarse[block] = _Coarse(table.n_frames, len(block))
-            if len(self._coarse) > KEPT_BLOCKS:
+            coarse = self._coarse[block.ids] = _Coarse(block.table.n_frames, len(block.ids))
+            while len(self._coarse) > LEAST_KEPT and self.nbytes > KEPT_BYTES:
                 self._coarse.popitem(last=False)
-        self._coarse.move_to_end(block)
-        for chunk in range(start // CHUNK, -(-end // CHUNK)):
-            if chunk < len(coarse.valid) and not coarse.valid[chunk]:
-                a, b = chunk * CHUNK, min(table.n_frames, (chunk + 1) * CHUNK)
-                part = summarise(table, a, b, first, first + len(block)).gather(np.arange(0, b - a, BIN))
-                bins = slice(a // BIN, a // BIN + len(part.bits))
-                coarse.values.bits[bins], coarse.values.confidence[bins] = part.bits, part.confidence
-                coarse.valid[chunk] = True
-        return coarse.values
+        self._coarse.move_to_end(block.ids)
+        return coarse
 
 
-def _magnified(table: TrackTable, edges: NDArray[np.float64], first: int, last: int) -> Summary:
+def _magnified(block: Block, edges: NDArray[np.float64]) -> Summary:
     """One frame per pixel or less than one; an anchor counts only in the middle pixel of its frame."""
     middles = (edges[:-1] + edges[1:]) / 2
-    frames = np.minimum(middles.astype(np.intp), table.n_frames - 1)
-    part = summarise(table, int(frames[0]), int(frames[-1]) + 1, first, last)
+    frames = np.minimum(middles.astype(np.intp), block.table.n_frames - 1)
+    part = block.summarise(int(frames[0]), int(frames[-1]) + 1)
     rows = frames - frames[0]
-    bits, confidence = part.bits[rows], part.confidence[rows]
+    bits = part.bits[rows]
     centre = frames + 0.5
-    bits[~((edges[:-1] <= centre) & (centre < edges[1:]))] &= np.uint8(~np.uint8(ANCHOR))
-    return Summary(bits, confidence)
+    bits[~((edges[:-1] <= centre) & (centre < edges[1:]))] &= np.uint16(~np.uint16(ANCHOR))
+    return Summary(bits, part.confidence[rows], part.error[rows])

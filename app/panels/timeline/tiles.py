@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from PySide6.QtGui import QPalette, QPixmap
 
 from app.panels.timeline.drawing import LaneGeometry, colour_table, lane_indices, lane_pixmap
-from app.panels.timeline.summary import LaneSummaries
-from tracker.labels.table import TrackTable
+from app.panels.timeline.summary import Block, LaneSummaries, Part
 
 LANES = 8  # of one tile
 WIDTH = 256  # of one tile, in device pixels
@@ -36,6 +35,7 @@ class LaneTiles:
         self._summaries = LaneSummaries()
         self._tiles: OrderedDict[Key, _Tile] = OrderedDict()
         self._pixels_per_frame = 1.0  # device pixels
+        self._threshold = 0.0
         self._geometry = LaneGeometry.make(24, 1.0)
         self._colours: list[int] = []
 
@@ -50,14 +50,21 @@ class LaneTiles:
             self._pixels_per_frame = pixels_per_frame
             self._tiles.clear()
 
+    def set_threshold(self, pixels: float) -> None:
+        """Expected errors above this are drawn from now on."""
+        if pixels != self._threshold:
+            self._threshold = pixels
+            for tile in self._tiles.values():
+                tile.fresh = False
+
     def clear(self) -> None:
         """Forget all tiles and all that was summed up."""
         self._tiles.clear()
         self._summaries.clear()
 
-    def invalidate(self, ids: Iterable[int] | None, start: int, end: int) -> None:
-        """The cells of these tracks (None for all) on frames start to end (exclusive) have changed."""
-        self._summaries.invalidate(ids, start, end)
+    def invalidate(self, ids: Iterable[int] | None, start: int, end: int, part: Part = "cells") -> None:
+        """What is known of these tracks (None for all) on frames start to end (exclusive) has changed."""
+        self._summaries.invalidate(ids, start, end, part)
         wanted = None if ids is None else set(ids)
         margin = self._margin
         first = (start * self._pixels_per_frame - margin) // WIDTH
@@ -79,13 +86,12 @@ class LaneTiles:
         self._tiles.move_to_end(key)
         return tile.pixmap
 
-    def render(self, table: TrackTable, key: Key, first: int) -> QPixmap:
-        """Draw a tile anew; its lanes stand in the table's columns from `first` on."""
-        block, number = key
-        margin, x0 = self._margin, number * WIDTH
+    def render(self, block: Block, number: int) -> QPixmap:
+        """Draw a tile anew."""
+        key, margin, x0 = (block.ids, number), self._margin, number * WIDTH
         end = x0 + WIDTH + OVERLAP + margin
-        columns = self._summaries.pixels(table, block, first, x0 - margin, end, self._pixels_per_frame)
-        indices = lane_indices(columns, self._geometry, x0, margin)
+        columns = self._summaries.pixels(block, x0 - margin, end, self._pixels_per_frame)
+        indices = lane_indices(columns, self._geometry, x0, margin, self._threshold)
         pixmap = lane_pixmap(indices, self._colours, self._geometry.ratio)
         self._tiles[key] = _Tile(pixmap)
         self._tiles.move_to_end(key)

@@ -21,5 +21,8 @@ def cell_text(document: Document, lane: int | None, frame: int) -> str:
             words.append(QCoreApplication.translate("Timeline", "confidence {0}").format(number(confidence, 2)))
         if table.approved[lane, frame]:
             words.append(QCoreApplication.translate("Timeline", "approved"))
+        error = float(document.expected_error.read([table.tracks[lane].id], frame, frame + 1)[0, 0])
+        if error == error:
+            words.append(QCoreApplication.translate("Timeline", "expected error {0}\u00a0px").format(number(error, 1)))
         lines = [table.tracks[lane].name, *lines, ", ".join(word for word in words if word)]
     return "\n".join(lines)
