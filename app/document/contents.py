@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from app.document.blocks import Blocks
+from app.document.corrections import Correction, read_corrections
 from app.document.database import get_meta
 from app.document.edits import blank_cells
 from app.document.history import History, Step
@@ -17,20 +18,23 @@ from app.document.runs import RunInfo
 from app.document.video_ref import VideoRef
 from tracker.labels.table import TrackInfo, TrackTable
 
+ID_KINDS = ("track", "mask", "take")
+
 
 @dataclass
 class Contents:
     """All that a project file holds, save the edits.
 
     Attributes:
-        next_id: the id that the next track gets.
+        next_ids: the id that the next "track", "mask" and "take" gets.
     """
 
     table: TrackTable
     history: History
     runs: dict[int, RunInfo]
     video: VideoRef | None
-    next_id: int
+    next_ids: dict[str, int]
+    corrections: list[Correction]
 
 
 def read_contents(connection: sqlite3.Connection, blocks: Blocks, path: Path) -> Contents:
@@ -52,8 +56,14 @@ def read_contents(connection: sqlite3.Connection, blocks: Blocks, path: Path) ->
         history=History(steps, int(get_meta(connection, "position") or 0)),
         runs={run_id: _run(info) for run_id, info in runs},
         video=video.located(path) if video else None,
-        next_id=int(get_meta(connection, "next_id") or 0),
+        next_ids={kind: int(get_meta(connection, next_id_key(kind)) or 0) for kind in ID_KINDS},
+        corrections=read_corrections(connection),
     )
+
+
+def next_id_key(kind: str) -> str:
+    """The name under which a project keeps the next id of a kind."""
+    return "next_id" if kind == "track" else f"next_id.{kind}"
 
 
 def video_rows(video: VideoRef) -> dict[str, object]:

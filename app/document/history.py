@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from app.document.corrections import Correction
 from app.document.edits import Edit, Touched
 from app.document.runs import RunInfo
 from app.document.video_ref import VideoRef
@@ -63,8 +64,11 @@ class Keeper(Protocol):
     def edits(self, index: int, backwards: bool = False) -> Iterator[Edit]:
         """The pieces of a step."""
 
-    def put_next_id(self, next_id: int) -> None:
-        """Keep the id that the next track gets; part of the `record` that follows."""
+    def put_next_id(self, kind: str, next_id: int) -> None:
+        """Keep the id that the next "track", "mask" or "take" gets; part of the `record` or `move` that follows."""
+
+    def put_corrections(self, corrections: Sequence[Correction]) -> None:
+        """Append to the log of corrections; part of the `record` or `move` that follows."""
 
     def put_run(self, run_id: int, info: RunInfo) -> None:
         """Keep what is known of a run."""
@@ -97,7 +101,10 @@ class MemoryKeeper:
         edits = self._steps[index]
         return reversed(edits) if backwards else iter(edits)
 
-    def put_next_id(self, next_id: int) -> None:
+    def put_next_id(self, kind: str, next_id: int) -> None:
+        """See `Keeper`."""
+
+    def put_corrections(self, corrections: Sequence[Correction]) -> None:
         """See `Keeper`."""
 
     def put_run(self, run_id: int, info: RunInfo) -> None:

@@ -1,43 +1,37 @@
 """The open project: the track table with its history, and everything a person can do to it."""
 
-import math
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from app.document import marks
-from app.document.changes import Callbacks, Change
+from app.document.cell_steps import CellSteps
+from app.document.changes import Change
 from app.document.contents import Contents
+from app.document.corrections import Correction
 from app.document.database import remove_side_files
 from app.document.edits import (
     FIELD_NAMES,
-    Edit,
-    Patch,
-    Presence,
-    Properties,
     Touched,
-    make_patch,
-    removal,
 )
 from app.document.expected_error import ExpectedErrors
+from app.document.gaps import GapSpan, find_gaps
 from app.document.history import History, Keeper, MemoryKeeper
 from app.document.recovery import create_unsaved, is_unsaved, refuse_if_open
 from app.document.run_steps import RunSteps
 from app.document.runs import RunInfo
 from app.document.store import Store, read_project
+from app.document.track_steps import TrackSteps
 from app.document.video_ref import VideoRef
 from tracker.files import InputError, atomic_output
-from tracker.labels.table import Cells, Source, State, TrackInfo, TrackTable, as_query_points, colour_for
+from tracker.labels.table import Source, TrackTable
 
 __all__ = ["Document", "RunInfo"]
 
 
-class Document(RunSteps):
+class Document(RunSteps, TrackSteps, CellSteps):
     """Tracks over the frames of one video, with runs and an undo history; Qt-free.
 
     Each intention (`add_tracks`, `place_anchor`, …) makes one edit, does it, keeps it in the project file and calls
@@ -65,9 +59,6 @@ class Document(RunSteps):
         """A new document without a file, unless a `keeper` is given; see also `new` and `open`."""
         super().__init__(TrackTable(n_frames), keeper or MemoryKeeper(), video)
         self.path: Path | None = None
-        self.refused: Callbacks[str] = Callbacks()
-        self.expected_error = ExpectedErrors(self.table)
-        self._next_id = 0
 
     # -- files
 
@@ -106,7 +97,7 @@ class Document(RunSteps):
         document.table, document.path = contents.table, path
         document.expected_error = ExpectedErrors(document.table)
         document._history, document.runs = contents.history, contents.runs
-        document._next_id = contents.next_id
+        document._next_ids, document._corrections = contents.next_ids, contents.corrections
         return document
 
     @property
@@ -151,7 +142,9 @@ class Document(RunSteps):
                     store.put_run(run_id, info)
                 ids, n_frames = tuple(self.table.ids.tolist()), self.table.n_frames
                 everything = Touched(ids, 0, n_frames, FIELD_NAMES, tracks=True, anchors=True)
-                store.put_next_id(self._next_id)
+                for kind, next_id in self._next_ids.items():
+                    store.put_next_id(kind, next_id)
+                store.put_corrections(self._corrections)
                 store.move(self._history.position, [everything], self.table)
             finally:
                 store.close()
@@ -178,161 +171,15 @@ class Document(RunSteps):
             self.video = video
             self.changed(Change("all"))
 
-    # -- tracks
-
-    def add_tracks(
-        self, query_points: ArrayLike, names: Sequence[str] | None = None, group: str = "", initiator: object = None
-    ) -> list[int]:
-        """Start new tracks, each with an anchor at its query point; gives their ids.
-
-        Args:
-            query_points: (K, 3) frame, x, y; frames are whole numbers.
-
-        Raises:
-            ValueError: they are no such rows, or a frame is outside of the video.
-        """
-        self._settle()
-        points = as_query_points(query_points)
-        frames = np.rint(points[:, 0]).astype(int)
-        if len(frames) and not (frames.min() >= 0 and frames.max() < self.table.n_frames):
-            raise ValueError(f"query points must lie on frames 0 to {self.table.n_frames - 1}")
-        ids = list(range(self._next_id, self._next_id + len(points)))
-        if not ids:
-            return []
-        tracks = tuple(
-            TrackInfo(i, f"Track {i + 1}" if names is None else names[k], (int(frames[k]), x, y), colour_for(i), group)
-            for k, (i, (_, x, y)) in enumerate(zip(ids, points.tolist(), strict=True))
-        )
-        edits: list[Edit] = [Presence(tracks, 0, Cells.empty(0, len(ids)).arrays(), added=True)]
-        for frame in np.unique(frames).tolist():
-            here = np.flatnonzero(frames == frame)
-            blank = Cells.empty(1, len(here))
-            after = marks.anchored(blank, points[here, 1:][None])
-            patch = make_patch([ids[k] for k in here], frame, blank, after)
-            edits += [patch] if patch else []
-        self._next_id += len(ids)
-        self._keeper.put_next_id(self._next_id)
-        self.do(edits, _counted("Add", ids), initiator)
-        return ids
-
-    def delete_tracks(self, ids: Iterable[int], initiator: object = None) -> None:
-        """Take whole tracks away; locked ones stay."""
-        self._settle()
-        wanted = self._unlocked(ids)
-        if wanted:
-            self.do(removal(self.table, wanted), _counted("Delete", wanted), initiator)
-
-    def rename(self, track_id: int, name: str, initiator: object = None) -> None:
-        """Give a track another name."""
-        self._set_properties([track_id], "Rename", initiator, name=name)
-
-    def set_group(self, ids: Iterable[int], group: str, initiator: object = None) -> None:
-        """Put tracks into a group, "" for none."""
-        self._set_properties(ids, "Group", initiator, group=group)
-
-    def set_colour(self, ids: Iterable[int], rgb: tuple[int, int, int], initiator: object = None) -> None:
-        """Give tracks another colour, 0..255 each."""
-        self._set_properties(ids, "Colour", initiator, colour=tuple(int(c) for c in rgb))
-
-    def set_locked(self, ids: Iterable[int], locked: bool = True, initiator: object = None) -> None:
-        """Lock tracks against predictions and against changes by hand, or unlock them."""
-        self._set_properties(ids, "Lock" if locked else "Unlock", initiator, locked=bool(locked))
-
-    def _set_properties(self, ids: Iterable[int], verb: str, initiator: object, **values: object) -> None:
-        self._settle()
-        before = [replace(self.table.track(i)) for i in self._present(ids)]
-        after = [replace(track, **values) for track in before]  # type: ignore[arg-type]
-        pairs = [(old, new) for old, new in zip(before, after, strict=True) if old != new]
-        if pairs:
-            olds, news = zip(*pairs, strict=True)
-            self.do(Properties(olds, news), _counted(verb, [track.id for track in olds]), initiator)
-
-    # -- cells
-
-    def place_anchor(
-        self, track_id: int, frame: int, x: float, y: float, gesture: int | None = None, initiator: object = None
-    ) -> bool:
-        """A person puts a track where it is on one frame, in pixels. False where that was refused.
-
-        Calls with the same `gesture` number, of one track or several, become one step; call `end_gesture` when the
-        mouse is let go. A person's own occluded flag on the frame stays; any other cell becomes visible.
-
-        Raises:
-            ValueError: the position is not finite, or the frame is outside of the video.
-        """
-        track_id, frame = int(track_id), int(frame)  # numpy's integers fit neither JSON nor the database
-        if not (math.isfinite(x) and math.isfinite(y) and 0 <= frame < self.table.n_frames):
-            raise ValueError(f"no anchor can be at frame {frame}, {x}, {y}")
-        if self._gesture is None or self._gesture.number != gesture:
-            self._settle()
-        if not self._unlocked([track_id]):
-            return False
-        before = self.table.read([track_id], frame, frame + 1)
-        after = marks.anchored(before, np.array([[[x, y]]], dtype=np.float32))
-        patch = make_patch([track_id], frame, before, after)
-        label = f"Move {self.table.track(track_id).name}"
-        if gesture is not None:
-            self._move_in_gesture(gesture, (track_id, frame), before, patch, label, initiator)
-        elif patch:
-            self.do(patch, label, initiator)
-        return True
-
-    def clear(self, ids: Iterable[int], start: int, end: int, initiator: object = None) -> None:
-        """Cells on frames start to end (exclusive) become unlabelled, anchors and approved ones too."""
-        self._settle()
-        self._mark(self._unlocked(ids), start, end, marks.cleared, "Clear", initiator)
-
-    def set_state(self, ids: Iterable[int], start: int, end: int, state: State, initiator: object = None) -> None:
-        """A person says what the tracks are on frames start to end (exclusive); the cells become anchors.
-
-        Occluded keeps a position that is known, out of view has none. Visible takes a flag back: where no position is
-        known the cell becomes unlabelled again.
-        """
-        names = {State.VISIBLE: "Visible", State.OCCLUDED: "Occluded", State.OUT_OF_VIEW: "Out of view"}
-        if state == State.UNLABELLED:
-            self.clear(ids, start, end, initiator)
-            return
-        self._settle()
-        self._mark(self._unlocked(ids), start, end, lambda cells: marks.flagged(cells, state), names[state], initiator)
-
-    def approve(
-        self, ids: Iterable[int], start: int, end: int, approved: bool = True, initiator: object = None
-    ) -> None:
-        """A person has reviewed frames start to end (exclusive): all cells there that are labelled are approved."""
-        self.approve_spans(dict.fromkeys(ids, (start, end)), approved, initiator)
-
-    def approve_spans(
-        self, spans: Mapping[int, tuple[int, int]], approved: bool = True, initiator: object = None
-    ) -> None:
-        """The same for another span (start, end) of each track, as one step."""
-        self._settle()
-        together: dict[tuple[int, int], list[int]] = {}
-        for track_id in self._present(spans):
-            together.setdefault(spans[track_id], []).append(track_id)
-        patches = [
-            patch
-            for (start, end), ids in together.items()
-            if (patch := self._marked(ids, start, end, lambda cells: marks.approved(cells, approved)))
-        ]
-        verb = "Approve" if approved else "Take approval back from"
-        self.do(patches, _counted(verb, [i for patch in patches for i in patch.ids]), initiator)
-
-    def _mark(
-        self, ids: list[int], start: int, end: int, mark: Callable[[Cells], Cells], verb: str, initiator: object
-    ) -> None:
-        patch = self._marked(ids, start, end, mark)
-        if patch:
-            self.do(patch, _counted(verb, list(patch.ids)), initiator)
-
-    def _marked(self, ids: list[int], start: int, end: int, mark: Callable[[Cells], Cells]) -> Patch | None:
-        """What marking these cells changes, None where nothing."""
-        start, end = max(int(start), 0), min(int(end), self.table.n_frames)
-        if not ids or start >= end:
-            return None
-        before = self.table.read(ids, start, end)
-        return make_patch(ids, start, before, mark(before))
-
     # -- questions
+
+    def corrections(self) -> list[Correction]:
+        """A person's anchors over predictions, oldest first; kept with the project, and not undone."""
+        return list(self._corrections)
+
+    def gaps(self, ids: Iterable[int], frame: int) -> list[GapSpan]:
+        """What re-tracking around `frame` has to solve; see `find_gaps`."""
+        return find_gaps(self.table, ids, frame)
 
     def anchors(self, track_id: int) -> list[int]:
         """The frames of a track where a person placed or flagged it, ascending. Raises KeyError for an unknown id."""
@@ -349,19 +196,3 @@ class Document(RunSteps):
         if not starts:
             return frame, frame
         return starts[-1], next((a for a in anchors if a > starts[-1]), self.table.n_frames)
-
-    def _present(self, ids: Iterable[int]) -> list[int]:
-        return [int(i) for i in dict.fromkeys(ids) if i in self.table]
-
-    def _unlocked(self, ids: Iterable[int]) -> list[int]:
-        """Those that a person may change; says which may not."""
-        present = self._present(ids)
-        locked = [self.table.track(i).name for i in present if self.table.track(i).locked]
-        if locked:
-            names = ", ".join(locked[:3]) + (", …" if len(locked) > 3 else "")
-            self.refused(f"{names} {'is' if len(locked) == 1 else 'are'} locked: unlock to change")
-        return [i for i in present if not self.table.track(i).locked]
-
-
-def _counted(verb: str, ids: Sequence[int]) -> str:
-    return f"{verb} {len(ids)} track{'' if len(ids) == 1 else 's'}"

@@ -28,8 +28,7 @@ class RunSteps(Steps):
     """Steps that runs write. `Document` is what to use."""
 
     def __init__(self, table: TrackTable, keeper: Keeper, video: VideoRef | None) -> None:
-        super().__init__(table, keeper)
-        self.video = video
+        super().__init__(table, keeper, video)
         self.runs: dict[int, RunInfo] = {}
         self._open_runs: dict[int, bool] = {}  # whether it has written a step
         self._tail: Patch | None = None  # the last piece of the top step, where that is a run's

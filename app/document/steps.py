@@ -2,13 +2,19 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 from app.document.changes import Callbacks, Change
+from app.document.corrections import Correction, correction_of
 from app.document.edits import FIELD_NAMES, Edit, Patch, Presence, Properties, Touched, make_patch
+from app.document.expected_error import ExpectedErrors
 from app.document.history import History, Keeper, Step
+from app.document.video_ref import VideoRef
 from tracker.files import InputError
 from tracker.labels.table import Cells, TrackTable
 
@@ -23,6 +29,7 @@ class Gesture:
 
     number: int
     before: dict[tuple[int, int], Cells] = field(default_factory=dict)  # by track and frame
+    expected: dict[tuple[int, int], float] = field(default_factory=dict)  # the errors that were shown
     moved_at: float = 0.0
     saved_at: float = -math.inf
     saved: bool = True
@@ -31,9 +38,14 @@ class Gesture:
 class Steps:
     """A table, its history, and the keeper in which both outlive the process. `Document` is what to use."""
 
-    def __init__(self, table: TrackTable, keeper: Keeper) -> None:
+    def __init__(self, table: TrackTable, keeper: Keeper, video: VideoRef | None) -> None:
         self.table = table
+        self.video = video
+        self.expected_error = ExpectedErrors(table)
         self.changed: Callbacks[Change] = Callbacks()
+        self.refused: Callbacks[str] = Callbacks()
+        self._next_ids: dict[str, int] = {}
+        self._corrections: list[Correction] = []
         self._keeper = keeper
         self._history = History()
         self._gesture: Gesture | None = None
@@ -142,7 +154,7 @@ class Steps:
     def _settle(self) -> None:
         """End the gesture that goes on, and do what waited for it: the table is then what the next edit stands on."""
         if self._gesture is not None:
-            self._save_gesture()
+            self._save_gesture(over=True)
             self._gesture = None
         waiting, self._waiting = self._waiting, []
         for act in waiting:
@@ -164,7 +176,8 @@ class Steps:
             self._history.record(self._history.position, Step(label))
         gesture = self._gesture
         gesture.moved_at = time.monotonic()
-        gesture.before.setdefault(cell, before)
+        if cell not in gesture.before:
+            gesture.before[cell], gesture.expected[cell] = before, self._shown_error(*cell)
         if patch is None:
             return
         patch.apply(self.table)
@@ -173,9 +186,13 @@ class Steps:
             self._save_gesture()
         self.changed(change_of([patch.touched], initiator))
 
-    def _save_gesture(self) -> None:
+    def _save_gesture(self, over: bool = False) -> None:
+        """Keep what the gesture did so far; where it is over, with the corrections that it was."""
         gesture, index = self._gesture, self._history.position - 1
-        if gesture is None or gesture.saved:
+        if gesture is None:
+            return
+        corrections = self._gesture_corrections(gesture) if over else []
+        if gesture.saved and not corrections:
             return
         edits, touched = [], []
         for (track_id, frame), before in gesture.before.items():
@@ -183,9 +200,60 @@ class Steps:
             edits += [patch] if patch else []
             touched.append(Touched((track_id,), frame, frame + 1, FIELD_NAMES, anchors=True))
         step = replace(self._history.steps[index], pieces=len(edits))
+        self._keeper.put_corrections(corrections)
         self._keeper.record(index, step, 0, edits, touched, self.table)
+        self._corrections += corrections
         self._history.record(index, step)
         gesture.saved, gesture.saved_at = True, gesture.moved_at
+
+    def _gesture_corrections(self, gesture: Gesture) -> list[Correction]:
+        found = []
+        for (track_id, frame), before in gesture.before.items():
+            x, y = self.table.read([track_id], frame, frame + 1).xy[0, 0].tolist()
+            found.append(correction_of(track_id, frame, before, (x, y), gesture.expected[track_id, frame]))
+        return [correction for correction in found if correction is not None]
+
+    def _shown_error(self, track_id: int, frame: int) -> float:
+        """The expected error of a cell in pixels, NaN where nobody has worked it out."""
+        return float(self.expected_error.read([track_id], frame, frame + 1)[0, 0])
+
+    # -- for intentions
+
+    def _new_ids(self, kind: str, count: int) -> list[int]:
+        """Ids of a "track", "mask" or "take" that none ever had; kept with the step that follows."""
+        first = self._next_ids.get(kind, 0)
+        self._next_ids[kind] = first + count
+        self._keeper.put_next_id(kind, first + count)
+        return list(range(first, first + count))
+
+    def _inside(self, x: ArrayLike, y: ArrayLike) -> NDArray[np.bool_]:
+        """Whether places lie in the picture; true where its size is unknown."""
+        x, y = np.asarray(x), np.asarray(y)
+        if self.video is None:
+            return np.ones(x.shape, dtype=bool)
+        # Pixel centres are whole numbers, so that a frame reaches from -0.5 to its size less 0.5.
+        return (x >= -0.5) & (y >= -0.5) & (x <= self.video.width - 0.5) & (y <= self.video.height - 0.5)
+
+    def _present(self, ids: Iterable[int]) -> list[int]:
+        return [int(i) for i in dict.fromkeys(ids) if i in self.table]
+
+    def _unlocked(self, ids: Iterable[int]) -> list[int]:
+        """Those that a person may change; says which may not."""
+        present = self._present(ids)
+        locked = [self.table.track(i).name for i in present if self.table.track(i).locked]
+        if locked:
+            self.refused(f"{listed(locked)} {'is' if len(locked) == 1 else 'are'} locked: unlock to change")
+        return [i for i in present if not self.table.track(i).locked]
+
+
+def counted(verb: str, ids: Sequence[int]) -> str:
+    """What a step on so many tracks is called."""
+    return f"{verb} {len(ids)} track{'' if len(ids) == 1 else 's'}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first of these names for a sentence."""
+    return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
 
 
 def change_of(touched: Sequence[Touched], initiator: object) -> Change:

@@ -16,7 +16,8 @@ from typing import Self
 import numpy as np
 
 from app.document.blocks import Blocks
-from app.document.contents import Contents, read_contents, video_rows
+from app.document.contents import Contents, next_id_key, read_contents, video_rows
+from app.document.corrections import Correction, write_corrections
 from app.document.database import (
     check_file,
     check_is_project,
@@ -47,7 +48,8 @@ class Store:
         self.path = path
         self._connection = connection
         self._blocks = Blocks(connection)
-        self._next_id: int | None = None
+        self._next_ids: dict[str, int] = {}
+        self._corrections: list[Correction] = []
 
     # -- opening and closing
 
@@ -135,10 +137,7 @@ class Store:
             connection.execute("DELETE FROM step WHERE step >= ?", (index,))
             connection.execute("INSERT INTO step VALUES (?, ?, ?)", (index, step.label, step.run))
             connection.executemany("INSERT INTO piece (step, piece, edit) VALUES (?, ?, ?)", blobs)
-            if self._next_id is not None:
-                put_meta(connection, "next_id", self._next_id)
             self._write(index + 1, touched, table)
-        self._next_id = None
 
     def move(self, position: int, touched: Sequence[Touched], table: TrackTable) -> None:
         """See `Keeper`."""
@@ -147,6 +146,10 @@ class Store:
 
     def _write(self, position: int, touched: Sequence[Touched], table: TrackTable) -> None:
         put_meta(self._connection, "position", position)
+        for kind, next_id in self._next_ids.items():
+            put_meta(self._connection, next_id_key(kind), next_id)
+        corrections, self._corrections = self._corrections, []
+        write_corrections(self._connection, corrections)
         self._write_tracks(table, [i for each in touched if each.tracks for i in each.ids])
         self._blocks.write(table, touched)
         for each in touched:
@@ -181,9 +184,13 @@ class Store:
             for (blob,) in rows:
                 yield unpack_edit(blob)
 
-    def put_next_id(self, next_id: int) -> None:
+    def put_next_id(self, kind: str, next_id: int) -> None:
         """See `Keeper`."""
-        self._next_id = next_id
+        self._next_ids[kind] = next_id
+
+    def put_corrections(self, corrections: Sequence[Correction]) -> None:
+        """See `Keeper`."""
+        self._corrections = list(corrections)
 
     def put_run(self, run_id: int, info: RunInfo) -> None:
         """See `Keeper`."""

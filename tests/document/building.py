@@ -39,6 +39,18 @@ def prediction(first, ids, n_frames=16, seed=0, nan=0.0):
     return Prediction(first, np.array(ids, dtype=np.int64), tracks, visibility, confidence, disagreement)
 
 
+def still(first, ids, xy, visibility=0.9, confidence=0.9, n_frames=16):
+    """A prediction of the same everywhere."""
+    shape = (n_frames, len(ids))
+    return Prediction(
+        first,
+        np.array(ids, dtype=np.int64),
+        np.broadcast_to(np.array(xy, dtype=np.float32), (*shape, 2)).copy(),
+        np.full(shape, visibility, dtype=np.float32),
+        np.full(shape, confidence, dtype=np.float32),
+    )
+
+
 def snapshot(document: Document):
     """Everything in the table, to the bit."""
     table = document.table

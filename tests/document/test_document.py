@@ -11,9 +11,8 @@ from app.document import run_steps
 from app.document.changes import Change
 from app.document.project import Document, RunInfo
 from app.document.recovery import unsaved_projects
-from tests.document.building import connection_of, file_of, prediction, snapshot, video_ref, walk_back_and_forth
+from tests.document.building import connection_of, file_of, prediction, snapshot, still, video_ref, walk_back_and_forth
 from tracker.files import InputError
-from tracker.inference.session import Prediction
 from tracker.labels.table import Source, State
 
 
@@ -25,18 +24,6 @@ def document():
 def cell(document, track_id, frame):
     cells = document.table.read([track_id], frame, frame + 1)
     return {name: array[0, 0].tolist() for name, array in cells.arrays().items()}
-
-
-def still(first, ids, xy, visibility=0.9, confidence=0.9, n_frames=16):
-    """A prediction of the same everywhere."""
-    shape = (n_frames, len(ids))
-    return Prediction(
-        first,
-        np.array(ids, dtype=np.int64),
-        np.broadcast_to(np.array(xy, dtype=np.float32), (*shape, 2)).copy(),
-        np.full(shape, visibility, dtype=np.float32),
-        np.full(shape, confidence, dtype=np.float32),
-    )
 
 
 def test_new_tracks_have_an_anchor_at_their_query_point(document):
