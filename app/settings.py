@@ -8,6 +8,7 @@ import platformdirs
 from PySide6.QtCore import QByteArray, QSettings
 
 from app.theme import Theme
+from tracker.inference.feature_cache import default_budget
 from tracker.inference.trackers import default_tracker
 
 MAX_RECENT = 10
@@ -78,6 +79,46 @@ class Settings:
     def frame_cache_bytes(self) -> int:
         """Bound of the cache of decoded frames."""
         return int(str(self._store.value("frame_cache_bytes", 1 << 30)))
+
+    @property
+    def feature_cache_bytes(self) -> int:
+        """Bound of the network's features in main memory; a quarter of the machine's where nobody has chosen."""
+        return int(str(self._store.value("feature_cache_bytes", default_budget())))
+
+    @feature_cache_bytes.setter
+    def feature_cache_bytes(self, value: int) -> None:
+        self._store.setValue("feature_cache_bytes", value)
+
+    @property
+    def feature_disk_bytes(self) -> int:
+        """Bound of the network's features in the user's cache folder; 0 for none there."""
+        return int(str(self._store.value("feature_disk_bytes", 8 << 30)))
+
+    @feature_disk_bytes.setter
+    def feature_disk_bytes(self, value: int) -> None:
+        self._store.setValue("feature_disk_bytes", value)
+
+    @property
+    def corrects_at_once(self) -> bool:
+        """Whether a corrected track is solved anew without being asked."""
+        return self._flag("corrects_at_once", True)
+
+    @corrects_at_once.setter
+    def corrects_at_once(self, value: bool) -> None:
+        self._store.setValue("corrects_at_once", value)
+
+    @property
+    def review_loops(self) -> bool:
+        """Whether a span under review is played round and round."""
+        return self._flag("review_loops", False)
+
+    @review_loops.setter
+    def review_loops(self, value: bool) -> None:
+        self._store.setValue("review_loops", value)
+
+    def _flag(self, key: str, default: bool) -> bool:
+        """INI files hold texts."""
+        return str(self._store.value(key, default)).lower() == "true"
 
     @property
     def layout(self) -> tuple[QByteArray, QByteArray]:
