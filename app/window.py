@@ -12,7 +12,6 @@ from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent, Q
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QApplication,
-    QDockWidget,
     QLineEdit,
     QMainWindow,
     QMessageBox,
@@ -25,6 +24,7 @@ from app.actions import ActionRegistry
 from app.canvas import CanvasView, Legend
 from app.cheat_sheet import CheatSheet
 from app.commands import all_actions
+from app.docks import BOTTOM, LEFT, RIGHT, Docks, Panel
 from app.document.changes import Change
 from app.document.project import Document
 from app.document.view_state import ViewState
@@ -68,7 +68,7 @@ class MainWindow(QMainWindow):
         self.registry = ActionRegistry(self)
         for action in all_actions(self):
             self.registry.add(action)
-        self.menus = Menus(self, self._docks)
+        self.menus = Menus(self, list(self.docks))
         self._connect()
         self._restore_layout()
         self.set_document(None, None)
@@ -100,24 +100,13 @@ class MainWindow(QMainWindow):
         self.run_panel = RunPanel(None, self.view)
         self.history = HistoryPanel(None, self.view)
         self.status = StatusWidgets(self)
-        self._docks = [
-            self._dock("tracks", self.tr("Tracks"), self.track_list, Qt.DockWidgetArea.LeftDockWidgetArea),
-            self._dock("run", self.tr("Tracking"), self.run_panel, Qt.DockWidgetArea.RightDockWidgetArea),
-            self._dock("history", self.tr("History"), self.history, Qt.DockWidgetArea.RightDockWidgetArea),
-            self._dock("timeline", self.tr("Timeline"), self.timeline, Qt.DockWidgetArea.BottomDockWidgetArea),
-        ]
-        self.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.BottomDockWidgetArea)
-        self.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.BottomDockWidgetArea)
-
-    def _dock(self, name: str, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
-        dock = QDockWidget(title, self)
-        dock.setObjectName(name)
-        dock.setWidget(widget)
-        dock.setFeatures(
-            QDockWidget.DockWidgetFeature.DockWidgetMovable | QDockWidget.DockWidgetFeature.DockWidgetClosable
+        panels = (
+            Panel("tracks", self.tr("Tracks"), self.track_list, LEFT),
+            Panel("run", self.tr("Tracking"), self.run_panel, RIGHT),
+            Panel("history", self.tr("History"), self.history, RIGHT),
+            Panel("timeline", self.tr("Timeline"), self.timeline, BOTTOM),
         )
-        self.addDockWidget(area, dock)
-        return dock
+        self.docks = Docks(self, panels, self.settings.layout[1])
 
     def _connect(self) -> None:
         self._refresh_timer = QTimer(self)
@@ -159,25 +148,9 @@ class MainWindow(QMainWindow):
         room = self.screen().availableSize()
         small = room.width() < 1500
         self.resize(room if small else QSize(min(1720, room.width() * 92 // 100), min(1000, room.height() * 92 // 100)))
-        geometry, self._dock_layout = self.settings.layout
+        geometry = self.settings.layout[0]
         if not geometry.isEmpty():
             self.restoreGeometry(geometry)
-
-    def _show_docks(self, shown: bool) -> None:
-        """Panels are there while a video is open, laid out as the person left them."""
-        if not shown:
-            if any(dock.isVisible() for dock in self._docks):
-                self._dock_layout = self.saveState()
-            for dock in self._docks:
-                dock.hide()
-        elif not self._dock_layout.isEmpty():
-            self.restoreState(self._dock_layout)
-        else:
-            for dock in self._docks:
-                dock.show()
-            self.resizeDocks(self._docks[:2], [290, 270], Qt.Orientation.Horizontal)
-            self.resizeDocks(self._docks[1:3], [330, 200], Qt.Orientation.Vertical)
-            self.resizeDocks(self._docks[3:], [210], Qt.Orientation.Vertical)
 
     # -- the document
 
@@ -194,7 +167,7 @@ class MainWindow(QMainWindow):
             self.source.close()
         self.document, self.source = document, source
         self.view.selection, self.view.loop_range, self.view.playhead = (), None, 0
-        self._show_docks(document is not None)
+        self.docks.show(document is not None)
         for part in (self.canvas, self.transport, self.track_list, self.timeline, self.run_panel, self.history):
             part.set_document(document)
         self.tracking.set_document(document)
@@ -360,7 +333,7 @@ class MainWindow(QMainWindow):
         self.files.close()
         self.tracking.close()
         self.set_document(None, None)
-        self.settings.layout = (self.saveGeometry(), self._dock_layout)
+        self.settings.layout = (self.saveGeometry(), self.docks.layout)
         super().closeEvent(event)
 
 

@@ -1,0 +1,95 @@
+"""The panels around the picture as docks: where they stand at first, and what the person made of it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from PySide6.QtCore import QByteArray, Qt
+from PySide6.QtWidgets import QDockWidget, QMainWindow, QTabWidget, QWidget
+
+LEFT, RIGHT, BOTTOM = (
+    Qt.DockWidgetArea.LeftDockWidgetArea,
+    Qt.DockWidgetArea.RightDockWidgetArea,
+    Qt.DockWidgetArea.BottomDockWidgetArea,
+)
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One panel and its place: panels of the same `tab` lie behind one another, the first one in front."""
+
+    name: str
+    title: str
+    widget: QWidget
+    area: Qt.DockWidgetArea
+    tab: str = ""
+
+
+class Docks:
+    """The docks of a window. They are there while a video is open."""
+
+    def __init__(self, window: QMainWindow, panels: Sequence[Panel], layout: QByteArray) -> None:
+        """
+        Args:
+            layout: as the person left it, empty at the first start.
+        """
+        self._window = window
+        self._layout = layout
+        self._docks = {panel.name: self._make(panel) for panel in panels}
+        self._tabs: dict[str, list[QDockWidget]] = {}
+        for panel in panels:
+            if panel.tab:
+                self._tabs.setdefault(panel.tab, []).append(self._docks[panel.name])
+        for docks in self._tabs.values():
+            for below in docks[1:]:
+                window.tabifyDockWidget(docks[0], below)
+        window.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.BottomDockWidgetArea)
+        window.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.BottomDockWidgetArea)
+        window.setTabPosition(Qt.DockWidgetArea.AllDockWidgetAreas, QTabWidget.TabPosition.North)
+
+    def __iter__(self) -> Iterator[QDockWidget]:
+        return iter(self._docks.values())
+
+    def __getitem__(self, name: str) -> QDockWidget:
+        return self._docks[name]
+
+    @property
+    def layout(self) -> QByteArray:
+        """To be kept for the next start."""
+        return self._layout
+
+    def raise_(self, name: str) -> None:
+        """Show a panel, in front of those of its place."""
+        self._docks[name].show()
+        self._docks[name].raise_()
+
+    def show(self, shown: bool) -> None:
+        """Panels are there while a video is open, laid out as the person left them."""
+        if not shown:
+            if any(dock.isVisible() for dock in self):
+                self._layout = self._window.saveState()
+            for dock in self:
+                dock.hide()
+        elif not self._layout.isEmpty():
+            self._window.restoreState(self._layout)
+        else:
+            self._lay_out()
+
+    def _lay_out(self) -> None:
+        for dock in self:
+            dock.show()
+        for docks in self._tabs.values():
+            docks[0].raise_()
+        resize, named = self._window.resizeDocks, self._docks
+        resize([named["tracks"], named["run"]], [290, 270], Qt.Orientation.Horizontal)
+        resize([named["run"], named["history"]], [330, 200], Qt.Orientation.Vertical)
+        resize([named["timeline"]], [210], Qt.Orientation.Vertical)
+
+    def _make(self, panel: Panel) -> QDockWidget:
+        dock = QDockWidget(panel.title, self._window)
+        dock.setObjectName(panel.name)
+        dock.setWidget(panel.widget)
+        dock.setFeatures(
+            QDockWidget.DockWidgetFeature.DockWidgetMovable | QDockWidget.DockWidgetFeature.DockWidgetClosable
+        )
+        self._window.addDockWidget(panel.area, dock)
+        return dock
