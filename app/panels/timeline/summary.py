@@ -6,7 +6,7 @@ a pixel stands for many frames.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,22 +24,22 @@ SURE = 255
 
 BINS = (4, 32)  # frames of a coarse value, at each level
 CHUNK = 4096  # frames that are summed up together
-COARSE_FROM = 2.0  # bins per pixel from which a level is fine enough
+COARSE_FROM = 1.25  # bins per pixel from which a level is fine enough
 KEPT_BYTES = 96 << 20  # of coarse values; 500 tracks over 100,000 frames take 68 MiB
 LEAST_KEPT = 8  # blocks that are kept whatever they take: those in view
+FINE_CHUNK = 1024  # frames that are read together where a pixel stands for few of them
+KEPT_FINE = 256  # such pieces; one of 8 tracks takes 40 kB
 
 Part = Literal["cells", "errors"]
 PARTS: tuple[Part, ...] = ("cells", "errors")
 
-_STATE_BITS = np.zeros(256, dtype=np.uint16)
-_STATE_BITS[[State.UNLABELLED, State.VISIBLE, State.OCCLUDED, State.OUT_OF_VIEW]] = (
-    UNLABELLED,
-    VISIBLE,
-    OCCLUDED,
-    OUT_OF_VIEW,
-)
-_SOURCE_BITS = np.zeros(256, dtype=np.uint16)
-_SOURCE_BITS[[Source.BRIDGE, Source.INTERPOLATED, Source.IMPORTED]] = BRIDGE, INTERPOLATED, IMPORTED
+_STATE_BITS = {
+    State.UNLABELLED: UNLABELLED,
+    State.VISIBLE: VISIBLE,
+    State.OCCLUDED: OCCLUDED,
+    State.OUT_OF_VIEW: OUT_OF_VIEW,
+}
+_SOURCE_BITS = {Source.BRIDGE: BRIDGE, Source.INTERPOLATED: INTERPOLATED, Source.IMPORTED: IMPORTED}
 _INFINITE = 0x7C00  # as a float16; larger patterns are no number or negative
 
 
@@ -63,6 +63,15 @@ class Summary:
         """Where there is no frame."""
         shape = rows, n_tracks
         return cls(np.zeros(shape, np.uint16), np.full(shape, SURE, np.uint8), np.zeros(shape, np.uint16))
+
+    @classmethod
+    def joined(cls, pieces: Sequence["Summary"]) -> "Summary":
+        """Pieces that follow each other, as one."""
+        return cls(
+            np.concatenate([piece.bits for piece in pieces]),
+            np.concatenate([piece.confidence for piece in pieces]),
+            np.concatenate([piece.error for piece in pieces]),
+        )
 
     def gather(self, starts: NDArray[np.intp]) -> "Summary":
         """Join the rows from each start up to the next one; `starts` ascends strictly."""
@@ -105,15 +114,29 @@ class Block:
 
     def _read_cells(self, found: Summary, start: int, end: int) -> None:
         table, frames, columns = self.table, slice(start, end), slice(self.first, self.first + len(self.ids))
-        state, approved = table.rows("state")[frames, columns], table.rows("approved")[frames, columns]
-        bits = _STATE_BITS[state] | _SOURCE_BITS[table.rows("source")[frames, columns]]
-        bits |= np.where(marked(table, start, end, columns), np.uint16(ANCHOR), np.uint16(0))
-        marks = np.where(approved, np.uint16(APPROVED), np.uint16(UNAPPROVED))
-        bits |= np.where(state != State.UNLABELLED, marks, np.uint16(0))
-        confidence = table.rows("confidence")[frames, columns]
-        known = (state == State.VISIBLE) & (confidence == confidence)  # NaN is not equal to itself
-        scaled = np.where(known, np.clip(confidence, 0, 1) * np.float32(SURE - 1), np.float32(SURE))
-        found.bits, found.confidence = bits, scaled.astype(np.uint8)
+        state, source = table.rows("state")[frames, columns], table.rows("source")[frames, columns]
+        approved = table.rows("approved")[frames, columns].view(np.uint8)
+        found.bits = np.take(_CELL_BITS, source << np.uint8(3) | approved << np.uint8(2) | state)
+        if (source == Source.ANCHOR).any():
+            found.bits |= marked(table, start, end, columns) * np.uint16(ANCHOR)
+        # fmin passes by what is not known
+        scaled = np.fmin(table.rows("confidence")[frames, columns] * np.float32(SURE - 1), np.float32(SURE))
+        found.confidence = np.where(state == State.VISIBLE, np.maximum(scaled, 0).astype(np.uint8), np.uint8(SURE))
+
+
+def _cell_bits() -> NDArray[np.uint16]:
+    """(64,) the flags of a cell by its source, approval and state, as `Block` puts them together."""
+    table = np.zeros(64, np.uint16)
+    for source in Source:
+        for state in State:
+            for approved in (0, 1):
+                marks = (APPROVED if approved else UNAPPROVED) if state != State.UNLABELLED else 0
+                bits = _STATE_BITS[state] | _SOURCE_BITS.get(source, 0) | marks
+                table[source << 3 | approved << 2 | state] = bits
+    return table
+
+
+_CELL_BITS = _cell_bits()
 
 
 def error_pixels(codes: NDArray[np.uint16]) -> NDArray[np.float32]:
@@ -164,10 +187,13 @@ class LaneSummaries:
 
     def __init__(self) -> None:
         self._coarse: OrderedDict[tuple[int, ...], _Coarse] = OrderedDict()
+        # Reading 8 of 500 columns of the table costs a miss of the caches per frame: zooming goes over the same ones.
+        self._fine: OrderedDict[tuple[tuple[int, ...], int], Summary] = OrderedDict()
 
     def clear(self) -> None:
         """Forget everything."""
         self._coarse.clear()
+        self._fine.clear()
 
     @property
     def nbytes(self) -> int:
@@ -181,6 +207,10 @@ class LaneSummaries:
         for block, coarse in self._coarse.items():
             if wanted is None or not wanted.isdisjoint(block):
                 coarse.valid[part][start // CHUNK : -(-end // CHUNK)] = False
+        first, last = start // FINE_CHUNK, -(-end // FINE_CHUNK)
+        for block, chunk in list(self._fine):
+            if first <= chunk < last and (wanted is None or not wanted.isdisjoint(block)):
+                del self._fine[block, chunk]
 
     def pixels(self, block: Block, x0: int, x1: int, pixels_per_frame: float) -> Summary:
         """One row per pixel x0 to x1 of the time axis, counted from frame 0; those outside of the video are empty."""
@@ -192,7 +222,7 @@ class LaneSummaries:
             return result
         edges = edges[inside[0] : inside[-1] + 2]
         if pixels_per_frame >= 1:
-            result.put(inside, _magnified(block, edges))
+            result.put(inside, self._magnified(block, edges))
         else:
             result.put(inside, self._reduced(block, edges.astype(np.intp)))
         return result
@@ -203,7 +233,7 @@ class LaneSummaries:
         per_pixel = (edges[-1] - edges[0]) / (len(edges) - 1)
         size = next((size for size in reversed(BINS) if per_pixel >= COARSE_FROM * size), None)
         if size is None:
-            return block.summarise(int(edges[0]), int(edges[-1])).gather(edges[:-1] - edges[0])
+            return self._read(block, int(edges[0]), int(edges[-1])).gather(edges[:-1] - edges[0])
         bins = edges[:-1] // size
         end = -(-int(edges[-1]) // size)
         coarse = self._coarse_of(block)
@@ -219,14 +249,29 @@ class LaneSummaries:
         self._coarse.move_to_end(block.ids)
         return coarse
 
+    def _magnified(self, block: Block, edges: NDArray[np.float64]) -> Summary:
+        """One frame per pixel or less than one; an anchor counts only in the middle pixel of its frame."""
+        middles = (edges[:-1] + edges[1:]) / 2
+        frames = np.minimum(middles.astype(np.intp), block.table.n_frames - 1)
+        part = self._read(block, int(frames[0]), int(frames[-1]) + 1)
+        rows = frames - frames[0]
+        bits = part.bits[rows]
+        centre = frames + 0.5
+        bits[~((edges[:-1] <= centre) & (centre < edges[1:]))] &= np.uint16(~np.uint16(ANCHOR))
+        return Summary(bits, part.confidence[rows], part.error[rows])
 
-def _magnified(block: Block, edges: NDArray[np.float64]) -> Summary:
-    """One frame per pixel or less than one; an anchor counts only in the middle pixel of its frame."""
-    middles = (edges[:-1] + edges[1:]) / 2
-    frames = np.minimum(middles.astype(np.intp), block.table.n_frames - 1)
-    part = block.summarise(int(frames[0]), int(frames[-1]) + 1)
-    rows = frames - frames[0]
-    bits = part.bits[rows]
-    centre = frames + 0.5
-    bits[~((edges[:-1] <= centre) & (centre < edges[1:]))] &= np.uint16(~np.uint16(ANCHOR))
-    return Summary(bits, part.confidence[rows], part.error[rows])
+    def _read(self, block: Block, start: int, end: int) -> Summary:
+        """Frames start to end (exclusive), one by one."""
+        chunks = range(start // FINE_CHUNK, (end - 1) // FINE_CHUNK + 1)
+        pieces = [self._fine_chunk(block, chunk) for chunk in chunks]
+        whole = pieces[0] if len(pieces) == 1 else Summary.joined(pieces)
+        return whole.rows(start - chunks[0] * FINE_CHUNK, end - chunks[0] * FINE_CHUNK)
+
+    def _fine_chunk(self, block: Block, chunk: int) -> Summary:
+        key, first = (block.ids, chunk), chunk * FINE_CHUNK
+        if key not in self._fine:
+            self._fine[key] = block.summarise(first, min(block.table.n_frames, first + FINE_CHUNK))
+            if len(self._fine) > KEPT_FINE:
+                self._fine.popitem(last=False)
+        self._fine.move_to_end(key)
+        return self._fine[key]
