@@ -200,15 +200,14 @@ class Timeline(TimelineParts):
 
     def _drag_range(self, point: QPoint) -> None:
         """Beyond an edge the view follows."""
-        if self._state.drag is None:
+        drag, size = self._state.drag, self.lanes.size()
+        if drag is None:
             return
-        for bar, place, last in (
-            (self.time_bar, point.x(), self.lanes.width()),
-            (self.lane_bar, point.y(), self.lanes.height()),
-        ):
-            beyond = min(0, place) + max(0, place - last + 1)
-            bar.setValue(bar.value() + max(-LANE_HEIGHT, min(LANE_HEIGHT, beyond)))
-        self._state.drag.move(point)
+        inside = QPoint(max(0, min(size.width() - 1, point.x())), max(0, min(size.height() - 1, point.y())))
+        beyond = point - inside
+        for bar, pixels in ((self.time_bar, beyond.x()), (self.lane_bar, beyond.y())):
+            bar.setValue(bar.value() + max(-LANE_HEIGHT, min(LANE_HEIGHT, pixels)))
+        drag.move(inside)
         self.lanes.update()
 
     def _end_range(self, event: QMouseEvent) -> None:
