@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.small_models import small_clip, small_model
-from tracker.inference.feature_cache import FeatureCache, FrameEntry, default_budget
+from tracker.inference.feature_cache import FeatureCache, default_budget
+from tracker.inference.feature_store import FrameEntry
 from tracker.inference.features import FrameEncoder, resize_by_area, resize_frames
 from tracker.inference.resolution import WorkingResolution
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 from tracker.checkpoints import CheckpointInfo
 from tracker.files import InputError
-from tracker.inference.feature_cache import FeatureCache
+from tracker.inference.feature_cache import FeatureCache, feature_cache
 from tracker.inference.offline import OfflineSession
 from tracker.inference.online import OnlineSession
 from tracker.inference.session import FrameKey, TrackingSession
@@ -16,8 +16,8 @@ VISIBLE_ABOVE = 0.6  # visibility times confidence
 class CoTrackerTracker:
     """CoTracker3 with weights from a checkpoint.
 
-    It keeps the features of the frames it saw last, so that a second run over them, in either direction, encodes
-    nothing.
+    The features of the frames it saw last are kept in `feature_cache()`, so that a second run over them, in either
+    direction, encodes nothing.
 
     Args:
         model: in eval mode, on the device to run on.
@@ -50,7 +50,7 @@ class CoTrackerTracker:
         self.info = info
         self._name = name
         self.mode: Literal["online", "offline"] = "offline" if "offline" in (mode, model.config.kind) else "online"
-        self.cache = FeatureCache()
+        self.cache = feature_cache()
 
     @property
     def model(self) -> CoTracker3:

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from tracker.inference.feature_cache import FeatureCache, FrameEntry
+from tracker.inference.feature_cache import FeatureCache
+from tracker.inference.feature_store import FrameEntry
 from tracker.models.cotracker3 import CoTracker3
 from tracker.models.guess import grey_frames
 
@@ -37,15 +38,22 @@ def resize_frames(frames: NDArray[np.uint8], resolution: tuple[int, int], device
 class HeldFrame:
     """A frame that a session still needs: an image at the working resolution until it is encoded, then features."""
 
-    __slots__ = ("features", "grey", "image", "key")
+    __slots__ = ("features", "grey", "image", "key", "named")
 
     def __init__(
-        self, grey: NDArray[np.uint8], *, image: Tensor | None = None, features: Tensor | None = None, key: bytes = b""
+        self,
+        grey: NDArray[np.uint8],
+        *,
+        image: Tensor | None = None,
+        features: Tensor | None = None,
+        key: bytes = b"",
+        named: bool = False,
     ) -> None:
         self.grey = grey  # (h, w) uint8
         self.image = image  # (3, h, w)
         self.features = features  # (h / stride, w / stride, C)
         self.key = key  # of the cache; none where there is no cache
+        self.named = named  # known by a name, and so worth to be kept on disk
 
 
 class FrameEncoder:
@@ -70,23 +78,26 @@ class FrameEncoder:
     def find(self, name: bytes) -> HeldFrame | None:
         """The frame of this name from the cache, without a look at its pixels; None where it is not there."""
         key = self._key(b"named", name)
-        entry = None if self._cache is None else self._cache.get(key)
-        return None if entry is None else HeldFrame(entry.grey, features=entry.features, key=key)
+        entry = None if self._cache is None else self._cache.get(key, lasting=True)
+        return None if entry is None else HeldFrame(entry.grey, features=entry.features, key=key, named=True)
 
     def hold(self, frame: NDArray[np.uint8], name: bytes | None = None) -> HeldFrame:
         """Take a frame (H, W, 3) uint8 RGB: look it up, or resize it.
 
         It is known again by its `name`, which no other frame may have, or else by its content.
         """
-        key = b""
-        if self._cache is not None:
-            content = np.ascontiguousarray(frame)
-            key = self._key(b"named", name) if name else self._key(b"seen", repr(frame.shape).encode(), content.data)
+        if self._cache is None:
+            key, entry = b"", None
+        elif name is not None:
+            key = self._key(b"named", name)
+            entry = self._cache.get(key, lasting=True)
+        else:
+            key = self._key(b"seen", repr(frame.shape).encode(), np.ascontiguousarray(frame).data)
             entry = self._cache.get(key)
-            if entry is not None:
-                return HeldFrame(entry.grey, features=entry.features, key=key)
+        if entry is not None:
+            return HeldFrame(entry.grey, features=entry.features, key=key, named=name is not None)
         image = self._resize(frame)
-        return HeldFrame(grey_frames(image), image=image, key=key)
+        return HeldFrame(grey_frames(image), image=image, key=key, named=name is not None)
 
     def _key(self, *parts: bytes | memoryview) -> bytes:
         digest = hashlib.blake2b(self._model_key, digest_size=16)
@@ -115,7 +126,9 @@ class FrameEncoder:
                 # A copy of its own: a view would keep the whole batch in memory.
                 frame.features, frame.image = result.clone(), None
                 if self._cache is not None:
-                    self._cache.put(frame.key, FrameEntry(frame.grey, frame.features.detach().cpu()))
+                    self._cache.put(
+                        frame.key, FrameEntry(frame.grey, frame.features.detach().cpu()), lasting=frame.named
+                    )
 
     def _hash_model(self) -> bytes:
         config = self._model.config

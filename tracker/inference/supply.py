@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.files import InputError
-from tracker.inference.feature_cache import FeatureCache, FrameEntry
+from tracker.inference.feature_cache import FeatureCache, feature_cache
+from tracker.inference.feature_store import FrameEntry
 from tracker.inference.lucas_kanade import grey_picture
 from tracker.inference.session import Cancelled, FrameKey, ShouldStop
 from tracker.video import FrameSource, ImageSequence
@@ -103,13 +104,18 @@ class FrameSupply:
 
 
 class GreySupply:
-    """Grey pictures of frames, as `LucasKanade` sees them, by the frames' number. Arguments and errors: `FrameSupply`.
+    """Grey pictures of frames, as `LucasKanade` sees them, by the frames' number. Errors as in `FrameSupply`.
 
     They are kept in main memory alone: decoding a frame again costs no more than reading its picture from a disk.
+
+    Args:
+        source: belongs to the thread that asks.
+        cache: `feature_cache()` where None.
     """
 
-    def __init__(self, source: FrameSource, cache: FeatureCache) -> None:
-        self._source, self._name, self._cache = source, frame_keys(source), cache
+    def __init__(self, source: FrameSource, cache: FeatureCache | None = None) -> None:
+        self._source, self._name = source, frame_keys(source)
+        self._cache = feature_cache() if cache is None else cache
 
     def greys(self, frames: Sequence[int], should_stop: ShouldStop | None = None) -> list[Grey]:
         """(H, W) uint8 for each number, in the order asked for; else as `FrameSupply.features`."""
