@@ -26,7 +26,7 @@ class AddTool(Tool):
         if canvas.document is None:
             return
         if pointer.holds(Qt.KeyboardModifier.ControlModifier) and canvas.view.primary is not None:
-            canvas.place_selected(pointer.x, pointer.y)
+            canvas.placing.place_selected(pointer.x, pointer.y)
             return
         if not canvas.in_picture(pointer.x, pointer.y):
             canvas.hint.emit(canvas.tr("Points can only be placed inside the picture."))

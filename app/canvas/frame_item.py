@@ -32,6 +32,11 @@ class FrameItem(pg.GraphicsObject):
         self.update()
 
     @property
+    def array(self) -> NDArray[np.uint8] | None:
+        """The array that was given, None before the first."""
+        return self._array
+
+    @property
     def image(self) -> QImage:
         """The frame as a view of the array that was given."""
         return self._image

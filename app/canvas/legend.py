@@ -1,24 +1,31 @@
 """What the colours and shapes of the overlay mean, and the threshold below which points count as unsure."""
 
 import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPalette, QPen, QPolygonF
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QWidget
 
 from app import theme
+from app.canvas import error_ramp
 from app.canvas.appearance import Shape
 from app.canvas.atlas import draw_mark
 from app.document.view_state import ViewState
 from tracker.labels.table import Source
 
-STEP = 0.05  # of an arrow key
+STEP = 0.05  # of an arrow key, as a part of the bar
+LEAST_PIXELS, MOST_PIXELS = 0.25, 32.0  # of the expected error's threshold
+STRIP = 128  # colours along the bar of the expected error
 BAR_HEIGHT = 8
 HANDLE = 6.0
 SWATCH = 10
 
 
 class ThresholdBar(QWidget):
-    """The colours from unsure to sure, with a handle at the threshold."""
+    """The colours from one end to the other, with a handle at the threshold.
+
+    Where colours tell the expected error, the bar runs from 0 to `MOST_PIXELS`, finer at its lower end.
+    """
 
     def __init__(self, view: ViewState) -> None:
         super().__init__()
@@ -29,14 +36,23 @@ class ThresholdBar(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.setAccessibleName(self.tr("Confidence threshold"))
         self.describe()
+
+    @property
+    def _tells_error(self) -> bool:
+        return self._view.colour_by == "error"
 
     def describe(self) -> None:
         """Bring texts and picture up to date with the threshold."""
-        percent = round(self._view.threshold * 100)
-        self.setToolTip(self.tr("Points below {} % are drawn as rings. Drag to change.").format(percent))
-        self.setAccessibleDescription(self.tr("{} percent").format(percent))
+        percent, pixels = round(self._view.threshold * 100), f"{self._view.error_threshold:g}"
+        if self._tells_error:
+            self.setAccessibleName(self.tr("Threshold of the expected error"))
+            self.setToolTip(self.tr("Points more than {} px off are drawn as rings. Drag to change.").format(pixels))
+            self.setAccessibleDescription(self.tr("{} pixels").format(pixels))
+        else:
+            self.setAccessibleName(self.tr("Confidence threshold"))
+            self.setToolTip(self.tr("Points below {} % are drawn as rings. Drag to change.").format(percent))
+            self.setAccessibleDescription(self.tr("{} percent").format(percent))
         self.update()
 
     def sizeHint(self) -> QSize:
@@ -51,18 +67,19 @@ class ThresholdBar(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         bar = self._bar()
-        if self._view.colour_by == "confidence":
-            ramp = theme.confidence_ramp()
+        ramp = self._ramp()
+        if ramp is not None:
             strip = np.full((1, len(ramp), 4), 255, dtype=np.uint8)
             strip[0, :, :3] = ramp[:, ::-1]
             image = QImage(strip.data, len(ramp), 1, QImage.Format.Format_RGB32)
             painter.drawImage(bar, image)
         else:
             painter.fillRect(bar, self.palette().color(QPalette.ColorRole.Mid))
-        x = bar.left() + bar.width() * self._view.threshold
+        x = bar.left() + bar.width() * self.place
         veil = self.palette().color(QPalette.ColorRole.Window)
         veil.setAlpha(150)
-        painter.fillRect(QRectF(bar.left(), bar.top() + BAR_HEIGHT * 0.4, x - bar.left(), BAR_HEIGHT * 0.6), veil)
+        unsure = (x, bar.right()) if self._tells_error else (bar.left(), x)
+        painter.fillRect(QRectF(unsure[0], bar.top() + BAR_HEIGHT * 0.4, unsure[1] - unsure[0], BAR_HEIGHT * 0.6), veil)
         text = self.palette().color(QPalette.ColorRole.WindowText)
         accent = self.palette().color(QPalette.ColorRole.Accent)
         painter.setPen(QPen(text, 1.5))
@@ -86,7 +103,30 @@ class ThresholdBar(QWidget):
 
     def _set(self, x: float) -> None:
         bar = self._bar()
-        self._view.threshold = round(min(1.0, max(0.0, (x - bar.left()) / bar.width())), 2)
+        self.place = (x - bar.left()) / bar.width()
+
+    @property
+    def place(self) -> float:
+        """Where the threshold stands on the bar, 0..1; setting it sets that threshold which the colours tell of."""
+        if self._tells_error:
+            return min(1.0, np.log1p(self._view.error_threshold) / np.log1p(MOST_PIXELS))
+        return self._view.threshold
+
+    @place.setter
+    def place(self, place: float) -> None:
+        place = min(1.0, max(0.0, place))
+        if self._tells_error:
+            pixels = float(np.expm1(place * np.log1p(MOST_PIXELS)))
+            self._view.error_threshold = max(LEAST_PIXELS, round(pixels * 4) / 4)
+        else:
+            self._view.threshold = round(place, 2)
+
+    def _ramp(self) -> NDArray[np.uint8] | None:
+        """(n, 3) colours along the bar; None where colours have no order."""
+        if self._tells_error:
+            pixels = np.expm1(np.linspace(0, np.log1p(MOST_PIXELS), STRIP)).astype(np.float32)
+            return error_ramp.colours()[error_ramp.levels(pixels, self._view.error_threshold)]
+        return theme.confidence_ramp() if self._view.colour_by == "confidence" else None
 
     def event(self, event: QEvent) -> bool:
         """With the focus here, the arrow keys are not the window's."""
@@ -102,7 +142,7 @@ class ThresholdBar(QWidget):
         if step is None:
             super().keyPressEvent(event)
             return
-        self._view.threshold = round(min(1.0, max(0.0, self._view.threshold + step)), 2)
+        self.place += step
 
 
 class Marks(QWidget):
@@ -183,17 +223,19 @@ class Legend(QWidget):
         self._show()
 
     def _view_changed(self, name: str) -> None:
-        if name in ("threshold", "colour_by"):
+        if name in ("threshold", "error_threshold", "colour_by"):
             self._show()
 
     def _show(self) -> None:
         titles = {
             "confidence": self.tr("Colour: confidence"),
+            "error": self.tr("Colour: expected error"),
             "track": self.tr("Colour: track"),
             "source": self.tr("Colour: source"),
         }
         self._title.setText(titles[self._view.colour_by])
-        self._low.setText(self.tr("unsure"))
-        self._high.setText(self.tr("sure"))
+        tells_error = self._view.colour_by == "error"
+        self._low.setText(self.tr("0 px") if tells_error else self.tr("unsure"))
+        self._high.setText(self.tr("{} px and more").format(f"{MOST_PIXELS:g}") if tells_error else self.tr("sure"))
         self.bar.describe()
         self._marks.update()

@@ -42,7 +42,7 @@ class SelectTool(Tool):
         if canvas.document is None:
             return
         if pointer.holds(Qt.KeyboardModifier.ControlModifier):
-            canvas.place_selected(pointer.x, pointer.y)
+            canvas.placing.place_selected(pointer.x, pointer.y)
             return
         track = canvas.hit(pointer.view)
         was_selected = track is not None and track in canvas.view.selection
@@ -74,7 +74,7 @@ class SelectTool(Tool):
         if act is None:
             return
         if act.mode is _Mode.MOVING:
-            self._end_gesture()
+            self.canvas.placing.end()
         elif act.mode is _Mode.BOXING:
             self._select_box(act, pointer)
         elif act.mode is _Mode.PRESSED:
@@ -96,7 +96,7 @@ class SelectTool(Tool):
         self.canvas.set_band(None)
         document = self.canvas.document
         if act.mode is _Mode.MOVING and document is not None:
-            document.end_gesture()
+            self.canvas.placing.drop()
             if document.history_position > act.steps:
                 document.undo()
         return True
@@ -106,7 +106,7 @@ class SelectTool(Tool):
         act, self._act = self._act, None
         self.canvas.set_band(None)
         if act is not None and act.mode is _Mode.MOVING:
-            self._end_gesture()
+            self.canvas.placing.end()
 
     def cursor(self, pointer: Pointer) -> Qt.CursorShape:
         """A hand over a point that can be dragged, a pointing finger over one that can be selected."""
@@ -135,16 +135,12 @@ class SelectTool(Tool):
         x = act.start[0] + pointer.x - act.pressed.x
         y = act.start[1] + pointer.y - act.pressed.y
         assert act.track is not None
-        if not self.canvas.place(act.track, act.frame, x, y, act.gesture):
+        if not self.canvas.placing.place(act.track, act.frame, x, y, act.gesture):
             act.mode = _Mode.REFUSED
-
-    def _end_gesture(self) -> None:
-        if self.canvas.document is not None:
-            self.canvas.document.end_gesture()
 
     def _select_box(self, act: _Act, pointer: Pointer) -> None:
         canvas = self.canvas
-        found = canvas.tracks_in(QRectF(act.pressed.view, pointer.view).normalized())
+        found = canvas.picker.in_box(QRectF(act.pressed.view, pointer.view).normalized())
         canvas.set_band(None)
         extend = pointer.holds(Qt.KeyboardModifier.ShiftModifier)
         canvas.view.select([*canvas.view.selection, *found] if extend else found)

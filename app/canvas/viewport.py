@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 ZOOM_PER_NOTCH = 1.2
 NOTCH = 120.0
+BRUSH_KEYS = Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.AltModifier
 
 
 class Viewport(pg.GraphicsView):
@@ -35,12 +36,13 @@ class Viewport(pg.GraphicsView):
     def pointer(self, event: QMouseEvent) -> Pointer:
         """Where a mouse event happened."""
         x, y = self._canvas.from_view(event.position())
-        return Pointer(event.position(), x, y, event.modifiers())
+        right = event.button() == Qt.MouseButton.RightButton
+        return Pointer(event.position(), x, y, event.modifiers(), right)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Left to the tool, middle pans, right asks for a menu."""
+        """Left to the tool, middle pans, right asks for a menu unless the tool takes it."""
         event.accept()
-        if event.button() == Qt.MouseButton.LeftButton:
+        if self._is_the_tools(event.button()):
             self._canvas.tool.press(self.pointer(event))
         elif event.button() == Qt.MouseButton.MiddleButton:
             self._panned_from = event.position()
@@ -49,11 +51,15 @@ class Viewport(pg.GraphicsView):
             track = self._canvas.hit(event.position())
             self._canvas.context_requested.emit(track, event.globalPosition().toPoint())
 
+    def _is_the_tools(self, button: Qt.MouseButton) -> bool:
+        taken = button == Qt.MouseButton.RightButton and self._canvas.tool.takes_right
+        return button == Qt.MouseButton.LeftButton or taken
+
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Pan, or let the tool and the hover follow."""
         event.accept()
         if self._panned_from is not None:
-            self._canvas.pan(event.position() - self._panned_from)
+            self._canvas.camera.pan(event.position() - self._panned_from)
             self._panned_from = event.position()
             return
         pointer = self.pointer(event)
@@ -63,7 +69,7 @@ class Viewport(pg.GraphicsView):
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """End what the press began."""
         event.accept()
-        if event.button() == Qt.MouseButton.LeftButton:
+        if self._is_the_tools(event.button()):
             self._canvas.tool.release(self.pointer(event))
         elif event.button() == Qt.MouseButton.MiddleButton:
             self._panned_from = None
@@ -78,11 +84,14 @@ class Viewport(pg.GraphicsView):
             self.mousePressEvent(event)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        """Zoom at the pointer."""
+        """Zoom at the pointer; with Shift or Alt change the size of the brush."""
         event.accept()
-        notches = event.angleDelta().y() / NOTCH
-        if notches:
-            self._canvas.zoom(ZOOM_PER_NOTCH**notches, event.position())
+        # With these keys some platforms turn the wheel sideways.
+        notches = (event.angleDelta().y() or event.angleDelta().x()) / NOTCH
+        if event.modifiers() & BRUSH_KEYS and self._canvas.tool.sized:
+            self._canvas.resize_brush(notches)
+        elif event.angleDelta().y():
+            self._canvas.camera.zoom(ZOOM_PER_NOTCH**notches, event.position())
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         """The menu key asks for the selected track; the mouse has asked already."""
@@ -97,9 +106,10 @@ class Viewport(pg.GraphicsView):
         return bool(super().viewportEvent(event))
 
     def event(self, event: QEvent) -> bool:
-        """Esc belongs to a drag while one goes on, before it means anything to the window."""
+        """Esc belongs to a drag while one goes on, and other keys to a tool that wants them, before the window."""
         if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
-            if event.key() == Qt.Key.Key_Escape and self._canvas.tool.cancel():
+            tool = self._canvas.tool
+            if (event.key() == Qt.Key.Key_Escape and tool.cancel()) or tool.wants(event.key()):
                 event.accept()
                 return True
             event.ignore()
@@ -107,8 +117,11 @@ class Viewport(pg.GraphicsView):
         return bool(super().event(event))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Keys are the window's business, not the scene's."""
-        event.ignore()
+        """Keys are the tool's or the window's business, not the scene's."""
+        key = event.key()
+        event.setAccepted(self._canvas.tool.wants(key))
+        if event.isAccepted():
+            self._canvas.tool.key(key)
 
     def keyReleaseEvent(self, event: QKeyEvent) -> None:
         """Keys are the window's business, not the scene's."""

@@ -145,7 +145,7 @@ def test_the_picture_is_where_its_pixels_are(stage: Stage) -> None:
     image = grey().copy()
     image[120, 160] = (10, 200, 30, 255)  # blue, green, red
     stage.canvas.set_frame(0, image)
-    stage.canvas.zoom(100, QPointF(stage.at(160, 120)))
+    stage.canvas.camera.zoom(100, QPointF(stage.at(160, 120)))
     assert stage.canvas.mapping().scale > 12
     for dx, dy in ((0, 0), (0.4, 0.4), (-0.4, -0.4)):
         assert colour_at(stage, 160 + dx, 120 + dy) == (30, 200, 10)
@@ -157,9 +157,9 @@ def test_the_pixel_grid_appears_only_when_close(stage: Stage) -> None:
     def middle() -> np.ndarray:
         return pixels(stage.grab())[250:350, 350:450]
 
-    stage.canvas.zoom(10 / stage.canvas.mapping().scale, QPointF(400, 300))
+    stage.canvas.camera.zoom(10 / stage.canvas.mapping().scale, QPointF(400, 300))
     assert (middle() == 100).all()
-    stage.canvas.zoom(2, QPointF(400, 300))
+    stage.canvas.camera.zoom(2, QPointF(400, 300))
     columns = (middle() != 100).any(axis=2).all(axis=0)
     assert 4 <= columns.sum() <= 6
     assert np.diff(np.flatnonzero(columns)).min() >= 19
@@ -197,8 +197,8 @@ def test_a_burst_of_changes_paints_once(stage: Stage, qtbot, monkeypatch) -> Non
         painted.append(1)
         return False
 
-    assert stage.canvas._overlay is not None
-    monkeypatch.setattr(stage.canvas._overlay.trails, "update", note)
+    assert stage.canvas._layers is not None
+    monkeypatch.setattr(stage.canvas._layers.overlay.trails, "update", note)
     for k in range(20):
         stage.document.place_anchor(a, 0, 50.0 + k, 50.0)
     assert not painted
@@ -222,7 +222,7 @@ def test_the_loupe_magnifies_what_is_under_the_pointer(stage: Stage, qtbot) -> N
     stage.canvas.set_frame(0, image)
     place = stage.at(100, 100)
     QTest.mouseMove(stage.canvas.viewport, place)
-    qtbot.waitUntil(lambda: stage.canvas._pointer is not None)
+    qtbot.waitUntil(lambda: stage.canvas.pointer is not None)
     red = (pixels(stage.grab()) == (255, 0, 0)).all(axis=2).sum()
     stage.canvas.set_loupe(True)
     assert (pixels(stage.grab()) == (255, 0, 0)).all(axis=2).sum() > red + 20
