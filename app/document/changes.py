@@ -13,12 +13,14 @@ class Change:
 
     Attributes:
         kind: "tracks": tracks came, went or have other properties; "cells": values of `ids` on `start` to `end`
-            (exclusive); "runs": the list of runs; "history": only what can be undone; "all": anything.
-        ids: the tracks, None for all of them.
+            (exclusive); "masks": the masks `ids` came, went, or look different on `start` to `end`; "groups": colours
+            or skeletons of groups; "takes": the takes `ids`; "runs": the list of runs; "history": only what can be
+            undone; "all": anything.
+        ids: the tracks, masks or takes; None for all of them.
         initiator: whoever asked for it, so that a view can know its own doing.
     """
 
-    kind: Literal["tracks", "cells", "runs", "history", "all"]
+    kind: Literal["tracks", "cells", "masks", "groups", "takes", "runs", "history", "all"]
     ids: tuple[int, ...] | None = None
     start: int = 0
     end: int = 0

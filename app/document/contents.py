@@ -15,8 +15,10 @@ from app.document.database import get_meta
 from app.document.edits import blank_cells
 from app.document.history import History, Step
 from app.document.runs import RunInfo
+from app.document.scene import Scene
+from app.document.scene_rows import read_rows
 from app.document.video_ref import VideoRef
-from tracker.labels.table import TrackInfo, TrackTable
+from tracker.labels.table import TrackInfo
 
 ID_KINDS = ("track", "mask", "take")
 
@@ -29,7 +31,7 @@ class Contents:
         next_ids: the id that the next "track", "mask" and "take" gets.
     """
 
-    table: TrackTable
+    scene: Scene
     history: History
     runs: dict[int, RunInfo]
     video: VideoRef | None
@@ -43,16 +45,19 @@ def read_contents(connection: sqlite3.Connection, blocks: Blocks, path: Path) ->
     Raises:
         sqlite3.Error, ValueError, KeyError, TypeError: it is damaged.
     """
-    table = TrackTable(int(get_meta(connection, "n_frames")))
+    video = _video(connection)
+    size = (video.width, video.height) if video else (0, 0)
+    scene = Scene.empty(int(get_meta(connection, "n_frames")), size)
+    table = scene.table
     tracks = [_track(row) for row in connection.execute("SELECT * FROM track ORDER BY id").fetchall()]
     table.insert(tracks, blank_cells(table.n_frames, len(tracks)))
     blocks.load(table)
+    read_rows(connection, scene)
     query = """SELECT label, run, (SELECT count(*) FROM piece WHERE piece.step = step.step) FROM step ORDER BY step"""
     steps = [Step(label, run, pieces) for label, run, pieces in connection.execute(query).fetchall()]
     runs = connection.execute("SELECT id, info FROM run ORDER BY id").fetchall()
-    video = _video(connection)
     return Contents(
-        table=table,
+        scene=scene,
         history=History(steps, int(get_meta(connection, "position") or 0)),
         runs={run_id: _run(info) for run_id, info in runs},
         video=video.located(path) if video else None,

@@ -1,17 +1,20 @@
-"""Edits as values: what, before and after. Applying and reverting one are exact to the bit.
+"""Edits of tracks as values: what, before and after. Applying and reverting one are exact to the bit.
 
-An edit is only ever applied to the table it was made on, or reverted from the one it led to, as the history does. So a
+An edit is only ever applied to the scene it was made on, or reverted from the one it led to, as the history does. So a
 rectangle of cells may hold cells that did not change: they are the same on both sides.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tracker.labels.table import CELL_FIELDS, Cells, Source, TrackInfo, TrackTable
+
+if TYPE_CHECKING:
+    from app.document.scene import Scene
 
 FIELD_NAMES = tuple(name for name, *_ in CELL_FIELDS)
 Values = dict[str, NDArray[Any]]
@@ -63,13 +66,13 @@ class Patch:
         """What differs after this."""
         return Touched(self.ids, self.start, self.end, tuple(self.before), anchors=self.anchors)
 
-    def apply(self, table: TrackTable) -> None:
+    def apply(self, scene: "Scene") -> None:
         """Do it."""
-        put(table, self.ids, self.start, self.after)
+        put(scene.table, self.ids, self.start, self.after)
 
-    def revert(self, table: TrackTable) -> None:
+    def revert(self, scene: "Scene") -> None:
         """Undo it."""
-        put(table, self.ids, self.start, self.before)
+        put(scene.table, self.ids, self.start, self.before)
 
 
 @dataclass(frozen=True)
@@ -97,13 +100,13 @@ class Presence:
         end = self.start + len(self.cells["state"])
         return Touched(ids, self.start, end, FIELD_NAMES, tracks=True, anchors=True)
 
-    def apply(self, table: TrackTable) -> None:
+    def apply(self, scene: "Scene") -> None:
         """Do it."""
-        self._set(table, self.added)
+        self._set(scene.table, self.added)
 
-    def revert(self, table: TrackTable) -> None:
+    def revert(self, scene: "Scene") -> None:
         """Undo it."""
-        self._set(table, not self.added)
+        self._set(scene.table, not self.added)
 
     def _set(self, table: TrackTable, present: bool) -> None:
         ids = [track.id for track in self.tracks]
@@ -129,18 +132,15 @@ class Properties:
         """What differs after this."""
         return Touched(tuple(track.id for track in self.after), tracks=True)
 
-    def apply(self, table: TrackTable) -> None:
+    def apply(self, scene: "Scene") -> None:
         """Do it."""
         for track in self.after:
-            table.replace_track(replace(track))
+            scene.table.replace_track(replace(track))
 
-    def revert(self, table: TrackTable) -> None:
+    def revert(self, scene: "Scene") -> None:
         """Undo it."""
         for track in self.before:
-            table.replace_track(replace(track))
-
-
-Edit = Patch | Presence | Properties
+            scene.table.replace_track(replace(track))
 
 
 def make_patch(ids: Sequence[int], start: int, before: Cells, after: Cells) -> Patch | None:

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from app.document.corrections import Correction
-from app.document.edits import Edit, Touched
 from app.document.runs import RunInfo
+from app.document.scene import Scene
+from app.document.scene_edits import AnyTouched, Edit
 from app.document.video_ref import VideoRef
-from tracker.labels.table import TrackTable
 
 
 @dataclass(frozen=True)
@@ -54,12 +54,12 @@ class Keeper(Protocol):
     """
 
     def record(
-        self, index: int, step: Step, first: int, edits: Sequence[Edit], touched: Sequence[Touched], table: TrackTable
+        self, index: int, step: Step, first: int, edits: Sequence[Edit], touched: Sequence[AnyTouched], scene: Scene
     ) -> None:
         """Keep a step: `edits` become its pieces `first` and on; later pieces and later steps are forgotten."""
 
-    def move(self, position: int, touched: Sequence[Touched], table: TrackTable) -> None:
-        """The history now stands at `position`, the table as it is after the undo or redo."""
+    def move(self, position: int, touched: Sequence[AnyTouched], scene: Scene) -> None:
+        """The history now stands at `position`, the scene as it is after the undo or redo."""
 
     def edits(self, index: int, backwards: bool = False) -> Iterator[Edit]:
         """The pieces of a step."""
@@ -87,13 +87,13 @@ class MemoryKeeper:
         self._steps: list[list[Edit]] = []
 
     def record(
-        self, index: int, step: Step, first: int, edits: Sequence[Edit], touched: Sequence[Touched], table: TrackTable
+        self, index: int, step: Step, first: int, edits: Sequence[Edit], touched: Sequence[AnyTouched], scene: Scene
     ) -> None:
         """See `Keeper`."""
         kept = self._steps[index][:first] if index < len(self._steps) else []
         self._steps[index:] = [[*kept, *edits]]
 
-    def move(self, position: int, touched: Sequence[Touched], table: TrackTable) -> None:
+    def move(self, position: int, touched: Sequence[AnyTouched], scene: Scene) -> None:
         """See `Keeper`."""
 
     def edits(self, index: int, backwards: bool = False) -> Iterator[Edit]:

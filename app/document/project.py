@@ -19,19 +19,22 @@ from app.document.edits import (
 from app.document.expected_error import ExpectedErrors
 from app.document.gaps import GapSpan, find_gaps
 from app.document.history import History, Keeper, MemoryKeeper
+from app.document.mask_steps import MaskSteps
 from app.document.recovery import create_unsaved, is_unsaved, refuse_if_open
 from app.document.run_steps import RunSteps
 from app.document.runs import RunInfo
+from app.document.scene import Scene
+from app.document.scene_edits import AnyTouched, TouchedGroups, TouchedMask, TouchedTakes
 from app.document.store import Store, read_project
 from app.document.track_steps import TrackSteps
 from app.document.video_ref import VideoRef
 from tracker.files import InputError, atomic_output
-from tracker.labels.table import Source, TrackTable
+from tracker.labels.table import Source
 
 __all__ = ["Document", "RunInfo"]
 
 
-class Document(RunSteps, TrackSteps, CellSteps):
+class Document(RunSteps, TrackSteps, CellSteps, MaskSteps):
     """Tracks over the frames of one video, with runs and an undo history; Qt-free.
 
     Each intention (`add_tracks`, `place_anchor`, …) makes one edit, does it, keeps it in the project file and calls
@@ -46,7 +49,6 @@ class Document(RunSteps, TrackSteps, CellSteps):
         InputError: from every intention, where the project file cannot be written; the document is then as before.
 
     Attributes:
-        table: read it, never write it.
         video: what is known of the video, None where there is none.
         runs: all runs by number, also those that were undone.
         path: the project file, None while untitled.
@@ -57,7 +59,8 @@ class Document(RunSteps, TrackSteps, CellSteps):
 
     def __init__(self, n_frames: int, video: VideoRef | None = None, keeper: Keeper | None = None) -> None:
         """A new document without a file, unless a `keeper` is given; see also `new` and `open`."""
-        super().__init__(TrackTable(n_frames), keeper or MemoryKeeper(), video)
+        size = (video.width, video.height) if video else (0, 0)
+        super().__init__(Scene.empty(n_frames, size), keeper or MemoryKeeper(), video)
         self.path: Path | None = None
 
     # -- files
@@ -93,8 +96,8 @@ class Document(RunSteps, TrackSteps, CellSteps):
 
     @classmethod
     def _of(cls, contents: Contents, keeper: Keeper, path: Path | None) -> Self:
-        document = cls(contents.table.n_frames, contents.video, keeper)
-        document.table, document.path = contents.table, path
+        document = cls(contents.scene.table.n_frames, contents.video, keeper)
+        document._scene, document.path = contents.scene, path
         document.expected_error = ExpectedErrors(document.table)
         document._history, document.runs = contents.history, contents.runs
         document._next_ids, document._corrections = contents.next_ids, contents.corrections
@@ -137,15 +140,17 @@ class Document(RunSteps, TrackSteps, CellSteps):
             store = Store.create(part, self.table.n_frames)
             try:
                 for index, step in enumerate(self._history.steps):
-                    store.record(index, step, 0, list(self._keeper.edits(index)), [], self.table)
+                    store.record(index, step, 0, list(self._keeper.edits(index)), [], self._scene)
                 for run_id, info in self.runs.items():
                     store.put_run(run_id, info)
                 ids, n_frames = tuple(self.table.ids.tolist()), self.table.n_frames
-                everything = Touched(ids, 0, n_frames, FIELD_NAMES, tracks=True, anchors=True)
+                touched: list[AnyTouched] = [Touched(ids, 0, n_frames, FIELD_NAMES, tracks=True, anchors=True)]
+                touched += [TouchedMask(info.id, tuple(self.masks.frames(info.id))) for info in self.masks.infos]
+                touched += [TouchedGroups(tuple(self._scene.groups)), TouchedTakes(tuple(self._scene.takes))]
                 for kind, next_id in self._next_ids.items():
                     store.put_next_id(kind, next_id)
                 store.put_corrections(self._corrections)
-                store.move(self._history.position, [everything], self.table)
+                store.move(self._history.position, touched, self._scene)
             finally:
                 store.close()
             remove_side_files(target)

@@ -9,10 +9,11 @@ from app.document.changes import Change
 from app.document.edits import Patch, joined
 from app.document.history import Keeper, Step
 from app.document.runs import RunInfo, prediction_patch
-from app.document.steps import Steps, change_of
+from app.document.scene import Scene
+from app.document.steps import Steps
 from app.document.video_ref import VideoRef
 from tracker.files import InputError
-from tracker.labels.table import Source, TrackTable
+from tracker.labels.table import Source
 
 if TYPE_CHECKING:
     from tracker.inference.session import Prediction
@@ -27,8 +28,8 @@ GESTURE_IDLE_SECONDS = 1.0
 class RunSteps(Steps):
     """Steps that runs write. `Document` is what to use."""
 
-    def __init__(self, table: TrackTable, keeper: Keeper, video: VideoRef | None) -> None:
-        super().__init__(table, keeper, video)
+    def __init__(self, scene: Scene, keeper: Keeper, video: VideoRef | None) -> None:
+        super().__init__(scene, keeper, video)
         self.runs: dict[int, RunInfo] = {}
         self._open_runs: dict[int, bool] = {}  # whether it has written a step
         self._tail: Patch | None = None  # the last piece of the top step, where that is a run's
@@ -86,20 +87,20 @@ class RunSteps(Steps):
     def _extend_run(self, index: int, step: Step, patch: Patch, initiator: object) -> None:
         """Another window of the run whose step is the last one."""
         tail = self._tail
-        patch.apply(self.table)
+        patch.apply(self._scene)
         piece = None
         if tail is not None and _join_is_small(tail, patch):
             piece = joined(tail, patch, self.table)
         first = step.pieces if piece is None else step.pieces - 1
         step = replace(step, pieces=first + 1)
         try:
-            self._keeper.record(index, step, first, [piece or patch], [patch.touched], self.table)
+            self._keeper.record(index, step, first, [piece or patch], [patch.touched], self._scene)
         except InputError:
-            patch.revert(self.table)
+            patch.revert(self._scene)
             raise
         self._history.record(index, step)
         self._tail = piece or patch
-        self.changed(change_of([patch.touched], initiator))
+        self._tell([patch.touched], initiator)
 
     def end_run(self, run_id: int, outcome: str) -> None:
         """The tracker is through: outcome "done", "cancelled" or "failed". Later predictions are left out."""

@@ -5,15 +5,18 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from app.document.changes import Callbacks, Change
 from app.document.corrections import Correction, correction_of
-from app.document.edits import FIELD_NAMES, Edit, Patch, Presence, Properties, Touched, make_patch
+from app.document.edits import FIELD_NAMES, Patch, Touched, make_patch
 from app.document.expected_error import ExpectedErrors
 from app.document.history import History, Keeper, Step
+from app.document.scene import Scene
+from app.document.scene_edits import AnyTouched, Edit, TouchedGroups, TouchedMask, TouchedTakes
 from app.document.video_ref import VideoRef
 from tracker.files import InputError
 from tracker.labels.table import Cells, TrackTable
@@ -36,12 +39,12 @@ class Gesture:
 
 
 class Steps:
-    """A table, its history, and the keeper in which both outlive the process. `Document` is what to use."""
+    """A scene, its history, and the keeper in which both outlive the process. `Document` is what to use."""
 
-    def __init__(self, table: TrackTable, keeper: Keeper, video: VideoRef | None) -> None:
-        self.table = table
+    def __init__(self, scene: Scene, keeper: Keeper, video: VideoRef | None) -> None:
+        self._scene = scene
         self.video = video
-        self.expected_error = ExpectedErrors(table)
+        self.expected_error = ExpectedErrors(scene.table)
         self.changed: Callbacks[Change] = Callbacks()
         self.refused: Callbacks[str] = Callbacks()
         self._next_ids: dict[str, int] = {}
@@ -50,6 +53,11 @@ class Steps:
         self._history = History()
         self._gesture: Gesture | None = None
         self._waiting: list[Callable[[], object]] = []
+
+    @property
+    def table(self) -> TrackTable:
+        """The tracks: read it, never write it."""
+        return self._scene.table
 
     # -- undo
 
@@ -102,27 +110,31 @@ class Steps:
     def _go(self, index: int, initiator: object) -> bool:
         """Cross the step at `index`: back where it is done, else forth."""
         back = index < self._history.position
-        touched: list[Touched] = []
+        touched: list[AnyTouched] = []
         position = index if back else index + 1
         try:
             for edit in self._keeper.edits(index, backwards=back):
                 if back:
-                    edit.revert(self.table)
+                    edit.revert(self._scene)
                 else:
-                    edit.apply(self.table)
+                    edit.apply(self._scene)
                 touched.append(edit.touched)
-            self._keeper.move(position, touched, self.table)
+            self._keeper.move(position, touched, self._scene)
         except InputError:
             for edit in reversed(list(islice(self._keeper.edits(index, backwards=back), len(touched)))):
                 if back:
-                    edit.apply(self.table)
+                    edit.apply(self._scene)
                 else:
-                    edit.revert(self.table)
+                    edit.revert(self._scene)
             raise
         self._history.position = position
         self._crossed(self._history.steps[index], back)
-        self.changed(change_of(touched, initiator))
+        self._tell(touched, initiator)
         return True
+
+    def _tell(self, touched: Sequence[AnyTouched], initiator: object) -> None:
+        for change in changes_of(touched, self._scene, initiator):
+            self.changed(change)
 
     def _crossed(self, step: Step, back: bool) -> None:
         """A step was undone or done again."""
@@ -131,7 +143,7 @@ class Steps:
 
     def do(self, edits: Edit | Sequence[Edit], label: str, initiator: object = None) -> None:
         """Do one edit, or several, as one step. They were made on the table as it is now."""
-        edits = [edits] if isinstance(edits, Patch | Presence | Properties) else list(edits)
+        edits = list(edits) if isinstance(edits, Sequence) else [edits]
         self._write(self._history.position, Step(label), 0, edits, initiator)
 
     def _write(self, index: int, step: Step, first: int, edits: Sequence[Edit], initiator: object) -> None:
@@ -139,17 +151,17 @@ class Steps:
         if not edits:
             return
         for edit in edits:
-            edit.apply(self.table)
+            edit.apply(self._scene)
         touched = [edit.touched for edit in edits]
         step = replace(step, pieces=first + len(edits))
         try:
-            self._keeper.record(index, step, first, edits, touched, self.table)
+            self._keeper.record(index, step, first, edits, touched, self._scene)
         except InputError:
             for edit in reversed(edits):
-                edit.revert(self.table)
+                edit.revert(self._scene)
             raise
         self._history.record(index, step)
-        self.changed(change_of(touched, initiator))
+        self._tell(touched, initiator)
 
     def _settle(self) -> None:
         """End the gesture that goes on, and do what waited for it: the table is then what the next edit stands on."""
@@ -180,11 +192,11 @@ class Steps:
             gesture.before[cell], gesture.expected[cell] = before, self._shown_error(*cell)
         if patch is None:
             return
-        patch.apply(self.table)
+        patch.apply(self._scene)
         gesture.saved = False
         if gesture.moved_at - gesture.saved_at >= GESTURE_SAVE_SECONDS:
             self._save_gesture()
-        self.changed(change_of([patch.touched], initiator))
+        self._tell([patch.touched], initiator)
 
     def _save_gesture(self, over: bool = False) -> None:
         """Keep what the gesture did so far; where it is over, with the corrections that it was."""
@@ -201,7 +213,7 @@ class Steps:
             touched.append(Touched((track_id,), frame, frame + 1, FIELD_NAMES, anchors=True))
         step = replace(self._history.steps[index], pieces=len(edits))
         self._keeper.put_corrections(corrections)
-        self._keeper.record(index, step, 0, edits, touched, self.table)
+        self._keeper.record(index, step, 0, edits, touched, self._scene)
         self._corrections += corrections
         self._history.record(index, step)
         gesture.saved, gesture.saved_at = True, gesture.moved_at
@@ -256,11 +268,29 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
 
 
-def change_of(touched: Sequence[Touched], initiator: object) -> Change:
-    """What all of that together is for a view."""
-    ids = tuple(dict.fromkeys(i for each in touched for i in each.ids))
-    spans = [(each.start, each.end) for each in touched if each.fields]
-    start, end = min((s for s, _ in spans), default=0), max((e for _, e in spans), default=0)
-    if any(each.tracks for each in touched):
-        return Change("tracks", ids, start, end, initiator)
-    return Change("cells", ids, start, end, initiator) if touched else Change("history", (), initiator=initiator)
+def changes_of(touched: Sequence[AnyTouched], scene: Scene, initiator: object) -> list[Change]:
+    """What all of that together is for a view, the scene being as it is after it: one change of each kind."""
+    found = []
+    tracks = [each for each in touched if isinstance(each, Touched)]
+    if tracks:
+        ids = tuple(dict.fromkeys(i for each in tracks for i in each.ids))
+        kind: Literal["tracks", "cells"] = "tracks" if any(each.tracks for each in tracks) else "cells"
+        found.append(Change(kind, ids, *_span([(e.start, e.end) for e in tracks if e.fields]), initiator))
+    masks = [each for each in touched if isinstance(each, TouchedMask)]
+    if masks:
+        ids = tuple(dict.fromkeys(each.id for each in masks))
+        n_frames = scene.table.n_frames
+        spans = [(f, scene.masks.held_until(e.id, f) or n_frames) for e in masks for f in e.frames]
+        spans += [(0, n_frames) for each in masks if not each.frames]
+        found.append(Change("masks", ids, *_span(spans), initiator))
+    if any(isinstance(each, TouchedGroups) for each in touched):
+        found.append(Change("groups", initiator=initiator))
+    takes = [i for each in touched if isinstance(each, TouchedTakes) for i in each.ids]
+    if takes:
+        found.append(Change("takes", tuple(dict.fromkeys(takes)), initiator=initiator))
+    return found or [Change("history", (), initiator=initiator)]
+
+
+def _span(spans: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """From the first start to the last end."""
+    return min((start for start, _ in spans), default=0), max((end for _, end in spans), default=0)

@@ -31,10 +31,13 @@ from app.document.database import (
     sentences,
     transaction,
 )
-from app.document.edits import Edit, Touched
+from app.document.edits import Touched
 from app.document.history import Step
 from app.document.migrations import MIGRATIONS, migrate
 from app.document.runs import RunInfo
+from app.document.scene import Scene
+from app.document.scene_edits import AnyTouched, Edit
+from app.document.scene_rows import write_rows
 from app.document.serial import pack_edit, unpack_edit
 from app.document.video_ref import VideoRef
 from tracker.files import InputError, atomic_output
@@ -127,7 +130,7 @@ class Store:
     # -- keeping
 
     def record(
-        self, index: int, step: Step, first: int, edits: Sequence[Edit], touched: Sequence[Touched], table: TrackTable
+        self, index: int, step: Step, first: int, edits: Sequence[Edit], touched: Sequence[AnyTouched], scene: Scene
     ) -> None:
         """See `Keeper`."""
         blobs = [(index, first + k, pack_edit(edit)) for k, edit in enumerate(edits)]
@@ -137,24 +140,26 @@ class Store:
             connection.execute("DELETE FROM step WHERE step >= ?", (index,))
             connection.execute("INSERT INTO step VALUES (?, ?, ?)", (index, step.label, step.run))
             connection.executemany("INSERT INTO piece (step, piece, edit) VALUES (?, ?, ?)", blobs)
-            self._write(index + 1, touched, table)
+            self._write(index + 1, touched, scene)
 
-    def move(self, position: int, touched: Sequence[Touched], table: TrackTable) -> None:
+    def move(self, position: int, touched: Sequence[AnyTouched], scene: Scene) -> None:
         """See `Keeper`."""
         with self._transaction():
-            self._write(position, touched, table)
+            self._write(position, touched, scene)
 
-    def _write(self, position: int, touched: Sequence[Touched], table: TrackTable) -> None:
+    def _write(self, position: int, touched: Sequence[AnyTouched], scene: Scene) -> None:
         put_meta(self._connection, "position", position)
         for kind, next_id in self._next_ids.items():
             put_meta(self._connection, next_id_key(kind), next_id)
         corrections, self._corrections = self._corrections, []
         write_corrections(self._connection, corrections)
-        self._write_tracks(table, [i for each in touched if each.tracks for i in each.ids])
-        self._blocks.write(table, touched)
-        for each in touched:
+        table, of_tracks = scene.table, [each for each in touched if isinstance(each, Touched)]
+        self._write_tracks(table, [i for each in of_tracks if each.tracks for i in each.ids])
+        self._blocks.write(table, of_tracks)
+        for each in of_tracks:
             if each.anchors:
                 self._write_anchors(table, each)
+        write_rows(self._connection, scene, touched)
 
     def _write_tracks(self, table: TrackTable, ids: Sequence[int]) -> None:
         gone = [(i,) for i in ids if i not in table]

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from app.document import marks
-from app.document.edits import Edit, Presence, Properties, make_patch, removal
+from app.document.edits import Presence, Properties, make_patch, removal
+from app.document.scene_edits import Edit
 from app.document.steps import Steps, counted
 from tracker.labels.table import Cells, TrackInfo, as_query_points, colour_for
 

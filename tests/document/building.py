@@ -1,5 +1,6 @@
 """Small documents and predictions for the tests."""
 
+import hashlib
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -52,10 +53,28 @@ def still(first, ids, xy, visibility=0.9, confidence=0.9, n_frames=16):
 
 
 def snapshot(document: Document):
-    """Everything in the table, to the bit."""
-    table = document.table
+    """Everything that edits apply to, to the bit."""
+    table, masks = document.table, document.masks
     cells = table.read(table.ids, 0, table.n_frames)
-    return [replace(track) for track in table.tracks], {k: a.tobytes() for k, a in cells.arrays().items()}
+    return (
+        [replace(track) for track in table.tracks],
+        to_the_bit(cells),
+        [(info, [(f, painted(masks, info.id, f)) for f in masks.frames(info.id)]) for info in masks.infos],
+        dict(document._scene.groups),
+        [
+            (take.id, take.name, take.ids, take.start, to_the_bit(take.cells))
+            for _, take in sorted(document._scene.takes.items())
+        ],
+    )
+
+
+def to_the_bit(cells):
+    return {k: (a.shape, a.tobytes()) for k, a in cells.arrays().items()}
+
+
+def painted(masks, mask_id, frame):
+    """A hash of a bitmap."""
+    return hashlib.sha1(masks.bitmap(mask_id, frame)).hexdigest()
 
 
 def walk_back_and_forth(document: Document):

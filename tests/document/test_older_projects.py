@@ -119,5 +119,5 @@ def test_what_only_a_later_version_knows_can_be_written_to_it(first_version):
     assert snapshot(document) == state
     back, forth = walk_back_and_forth(document)
     assert back == forth
-    assert not np.isfinite(np.frombuffer(back[2][1]["disagreement"], np.float16)).any()
+    assert not np.isfinite(np.frombuffer(back[2][1]["disagreement"][1], np.float16)).any()
     document.close()
