@@ -1,0 +1,115 @@
+"""Which stretches of which tracks are probably wrong, how wrong, and why: what a person should look at first."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracker.inference.error_model import ErrorModel, Examples, Judgement
+from tracker.inference.signals import SIGNALS, Signals, measure_signals
+from tracker.labels.table import Cells, State
+
+__all__ = [
+    "REASONS",
+    "SIGNALS",
+    "ErrorModel",
+    "Examples",
+    "Judgement",
+    "Signals",
+    "Suspect",
+    "find_suspects",
+    "measure_signals",
+]
+
+REASONS: dict[str, str] = {
+    "uncertainty": "low confidence",
+    "past_uncertainty": "was unsure on the way",
+    "disagreement": "predictions disagree",
+    "jump": "jump",
+    "neighbours": "leaves its neighbours",
+    "patch_change": "looks different",
+    "gap": "far from an anchor",
+    "flicker": "comes and goes",
+}
+MERGED_GAP = 4  # frames of relief that do not end a span
+MOST_REASONS = 3
+CLEAR = 0.1  # of the logarithm: a reason makes the expected error a tenth greater than it usually does
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A stretch of one track to look at.
+
+    Attributes:
+        start, end: frames (end exclusive).
+        worst: the frame with the greatest expected error.
+        error_px: that error, in pixels of the video.
+        reasons: names of `REASONS`, the weightiest first.
+    """
+
+    track_id: int
+    start: int
+    end: int
+    worst: int
+    error_px: float
+    reasons: tuple[str, ...]
+
+
+def find_suspects(
+    errors: NDArray[np.float32],
+    signals: Signals,
+    cells: Cells,
+    ids: Sequence[int],
+    threshold_px: float,
+    *,
+    model: ErrorModel,
+    first_frame: int = 0,
+) -> list[Suspect]:
+    """The stretches whose expected error is above a threshold, worst first.
+
+    Args:
+        errors: (F, K) pixels of the video, from `model.predict(signals)`.
+        cells: of the same tracks and frames. Approved, anchored and unlabelled ones, and those out of view, are in no
+            suspect, and end one.
+        ids: (K,) the tracks.
+        first_frame: number of the first of the F frames.
+    """
+    open_to_doubt = (cells.state != State.UNLABELLED) & signals.judged & ~signals.certain
+    above = open_to_doubt & (np.nan_to_num(errors, nan=0.0) > threshold_px)
+    found = []
+    for column, start, end in _stretches(_bridged(above, open_to_doubt)):
+        worst = start + int(np.nanargmax(errors[start:end, column]))
+        reasons = _reasons(model, signals.at(worst, column))
+        span = (start + first_frame, end + first_frame, worst + first_frame)
+        found.append(Suspect(int(ids[column]), *span, float(errors[worst, column]), reasons))
+    return sorted(found, key=lambda suspect: (-suspect.error_px, suspect.track_id, suspect.start))
+
+
+def _bridged(above: NDArray[np.bool_], allowed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(F, K) `above` with short gaps filled where all of the gap is allowed."""
+    frames = np.arange(len(above))[:, None]
+    before = np.maximum.accumulate(np.where(above, frames, -1), axis=0)
+    after = np.minimum.accumulate(np.where(above, frames, 2 * len(above))[::-1], axis=0)[::-1]
+    closed = np.maximum.accumulate(np.where(allowed, -1, frames), axis=0)  # the last cell that ends a span
+    next_closed = np.minimum.accumulate(np.where(allowed, 2 * len(above), frames)[::-1], axis=0)[::-1]
+    short = (before >= 0) & (after < len(above)) & (after - before - 1 <= MERGED_GAP)
+    return above | (short & (closed < before) & (next_closed > after))
+
+
+def _stretches(flags: NDArray[np.bool_]) -> list[tuple[int, int, int]]:
+    """(column, start, end) of every run of set flags."""
+    edge = np.zeros((1, flags.shape[1]), np.int8)
+    change = np.diff(flags.astype(np.int8), axis=0, prepend=edge, append=edge).T
+    columns, starts = np.nonzero(change == 1)
+    ends = np.nonzero(change == -1)[1]
+    return list(zip(columns.tolist(), starts.tolist(), ends.tolist(), strict=True))
+
+
+def _reasons(model: ErrorModel, signals: NDArray[np.float32]) -> tuple[str, ...]:
+    """What raises the expected error most above the usual; at least one where any signal is known."""
+    excess = model.contributions(signals[None])[0] - model.usual
+    known = np.flatnonzero(~np.isnan(signals))
+    order = known[np.argsort(-excess[known], kind="stable")]
+    clear = [k for k in order[:MOST_REASONS] if excess[k] > CLEAR]
+    return tuple(SIGNALS[k] for k in clear or order[:1])
