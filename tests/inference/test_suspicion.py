@@ -22,7 +22,7 @@ FRAMES, TRACKS = 40, 40
 def moving_together(frames: int = FRAMES, tracks: int = TRACKS, scale: float = 1.0) -> Cells:
     """Points on something that shifts, turns and grows; anchored on frame 0, surely seen."""
     start = np.random.default_rng(5).uniform(60, 200, (tracks, 2)) - 128
-    angle, growth = 0.01 * np.arange(frames), 1 + 0.004 * np.arange(frames)
+    angle, growth = 0.005 * np.arange(frames), 1 + 0.002 * np.arange(frames)
     turn = np.stack([np.cos(angle), -np.sin(angle), np.sin(angle), np.cos(angle)], -1).reshape(-1, 2, 2)
     cells = Cells.empty(frames, tracks)
     cells.xy[:] = growth[:, None, None] * np.einsum("fij,kj->fki", turn, start) + 128
