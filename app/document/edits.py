@@ -170,6 +170,17 @@ def make_patch(ids: Sequence[int], start: int, before: Cells, after: Cells) -> P
     )
 
 
+def change_properties(table: TrackTable, ids: Sequence[int], **values: object) -> Properties | None:
+    """The edit that gives tracks other properties, by name; None where they have them."""
+    before = [replace(table.track(i)) for i in ids]
+    after = [replace(track, **values) for track in before]  # type: ignore[arg-type]
+    pairs = [(old, new) for old, new in zip(before, after, strict=True) if old != new]
+    if not pairs:
+        return None
+    olds, news = zip(*pairs, strict=True)
+    return Properties(olds, news)
+
+
 def removal(table: TrackTable, ids: Sequence[int]) -> Presence:
     """The edit that takes these tracks away."""
     ordered = sorted(ids)

@@ -18,6 +18,7 @@ from app.document.edits import (
 )
 from app.document.expected_error import ExpectedErrors
 from app.document.gaps import GapSpan, find_gaps
+from app.document.group_steps import GroupSteps
 from app.document.history import History, Keeper, MemoryKeeper
 from app.document.mask_steps import MaskSteps
 from app.document.recovery import create_unsaved, is_unsaved, refuse_if_open
@@ -34,7 +35,7 @@ from tracker.labels.table import Source
 __all__ = ["Document", "RunInfo"]
 
 
-class Document(RunSteps, TrackSteps, CellSteps, MaskSteps):
+class Document(RunSteps, TrackSteps, CellSteps, MaskSteps, GroupSteps):
     """Tracks over the frames of one video, with runs and an undo history; Qt-free.
 
     Each intention (`add_tracks`, `place_anchor`, …) makes one edit, does it, keeps it in the project file and calls

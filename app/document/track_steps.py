@@ -1,13 +1,12 @@
 """What a person does to whole tracks."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from app.document import marks
-from app.document.edits import Presence, Properties, make_patch, removal
+from app.document.edits import Presence, change_properties, make_patch, removal
 from app.document.scene_edits import Edit
 from app.document.steps import Steps, counted
 from tracker.labels.table import Cells, TrackInfo, as_query_points, colour_for
@@ -80,9 +79,6 @@ class TrackSteps(Steps):
 
     def _set_properties(self, ids: Iterable[int], verb: str, initiator: object, **values: object) -> None:
         self._settle()
-        before = [replace(self.table.track(i)) for i in self._present(ids)]
-        after = [replace(track, **values) for track in before]  # type: ignore[arg-type]
-        pairs = [(old, new) for old, new in zip(before, after, strict=True) if old != new]
-        if pairs:
-            olds, news = zip(*pairs, strict=True)
-            self.do(Properties(olds, news), counted(verb, [track.id for track in olds]), initiator)
+        edit = change_properties(self.table, self._present(ids), **values)
+        if edit:
+            self.do(edit, counted(verb, edit.touched.ids), initiator)
