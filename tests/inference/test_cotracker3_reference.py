@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tests.reference import assert_close, fixture, needs_reference, reference_model
-from tracker.inference.features import FeatureCache
+from tracker.inference.feature_cache import FeatureCache
 from tracker.inference.offline import OfflineClip
 from tracker.inference.online import OnlineSession
 from tracker.inference.resolution import WorkingResolution, support_grid

@@ -16,7 +16,7 @@ from tracker.checkpoints import load_checkpoint, save_checkpoint
 from tracker.evaluation.predictors import network_of
 from tracker.files import InputError
 from tracker.inference.cotracker import CoTrackerTracker
-from tracker.inference.features import FeatureCache
+from tracker.inference.feature_cache import FeatureCache
 from tracker.inference.offline import track_offline
 from tracker.inference.online import OnlineSession
 from tracker.inference.resolution import WorkingResolution

@@ -33,7 +33,7 @@ def session_with(xy: NDArray[np.float32], width: int = 160, height: int = 120) -
 
 
 def same(a: object, b: object) -> None:
-    for name in ("first_frame", "ids", "tracks", "visibility", "confidence"):
+    for name in ("first_frame", "ids", "tracks", "visibility", "confidence", "disagreement", "patch_change"):
         np.testing.assert_array_equal(getattr(a, name), getattr(b, name), name)
 
 
@@ -66,6 +66,26 @@ class TestMotion:
         frames = panning(SHIFTS[:2])
         frames[1] = np.rint(frames[1] * 0.8 + 10).astype(np.uint8)
         assert track_all(session_with(STARTS), frames).visibility[1].min() > 0.9
+
+
+class TestSigns:
+    def test_tells_how_far_tracking_back_misses_and_how_the_patch_changed(self):
+        frames = panning(SHIFTS)
+        frames[8:, 50:110, 70:140] = np.random.default_rng(1).integers(0, 255, (12, 60, 70, 1), dtype=np.uint8)
+        session = session_with(np.array([[100, 85], [30, 30]], np.float32))
+        found = session.step(frames)
+        assert found is not None
+        assert found.disagreement is not None
+        assert found.patch_change is not None
+        assert np.isnan(found.disagreement[0]).all()
+        assert (found.patch_change[0] == 0).all()
+        assert found.disagreement[1:8].max() < 0.1
+        assert np.nanmax(found.patch_change[:8]) < 0.1
+        # Covered on frame 8, where it shows, and not followed afterwards.
+        assert found.patch_change[8, 0] > 0.6
+        assert np.isnan(found.patch_change[9:, 0]).all()
+        assert np.isnan(found.disagreement[9:, 0]).all()
+        assert np.isfinite(found.disagreement[1:, 1]).all()
 
 
 class TestLostPoints:

@@ -5,7 +5,7 @@ import pytest
 
 from tests.small_models import small_clip, small_model, some_queries
 from tracker.inference.cotracker import CoTrackerTracker
-from tracker.inference.features import FeatureCache
+from tracker.inference.feature_cache import FeatureCache
 from tracker.inference.offline import OfflineSession, track_offline
 from tracker.inference.session import Cancelled
 

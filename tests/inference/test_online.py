@@ -1,6 +1,7 @@
 """What a session promises, in a small configuration: points that come and go, any chunks, going back, stopping."""
 
 import logging
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import torch
 from tests.small_models import small_clip, small_model, some_queries
 from tracker.files import InputError
 from tracker.inference.cotracker import CoTrackerTracker
-from tracker.inference.features import FeatureCache
+from tracker.inference.feature_cache import FeatureCache
 from tracker.inference.online import OnlineSession
 from tracker.inference.session import Cancelled, Prediction
 
@@ -197,6 +198,56 @@ def test_no_points_no_work(monkeypatch):
     given = ahead.step(small_clip(16))
     assert given is not None
     assert np.isnan(given.tracks).all()
+
+
+def by_frame(predictions, length: int, name: str = "disagreement") -> np.ndarray:
+    """(T, N), the newest values."""
+    values = np.full((length, len(next(p for p in predictions if p).ids)), np.nan, np.float32)
+    for prediction in predictions:
+        if prediction is not None:
+            values[prediction.first_frame : prediction.end_frame] = getattr(prediction, name)
+    return values
+
+
+@pytest.mark.parametrize("area", [False, True])
+def test_two_windows_tell_how_far_they_disagree(area):
+    """Distances in video pixels between what one call gave for a frame and what the next one gives."""
+    clip, online = small_clip(40), session(small_model(area_resize=area))
+    online.add_points(some_queries(0, 3, 11, 20), np.arange(4))
+    pieces = [found for k in range(0, 40, 8) if (found := online.step(clip[k : k + 8])) is not None]
+    assert [piece.first_frame for piece in pieces] == [0, 8, 16, 24]
+    given = [by_frame([piece], 40)[piece.first_frame : piece.end_frame] for piece in pieces]
+    assert np.isnan(given[0]).all()
+    for (older, newer), said in zip(pairwise(pieces), given[1:], strict=True):
+        apart = np.linalg.norm(newer.tracks[:8] - older.tracks[8:], axis=-1)
+        np.testing.assert_allclose(said[:8], apart, atol=1e-4)
+        assert np.isnan(said[8:]).all()
+        assert np.nanmax(apart) > 0.05  # the test would see it otherwise
+    values = by_frame(pieces, 40)
+    for point, start in enumerate((0, 3, 11, 20)):
+        # Once only: before the first window's second half, and in the last window's.
+        assert np.isfinite(values[:, point]).tolist() == [max(8, start) <= t < 32 for t in range(40)]
+
+
+@pytest.mark.parametrize("chunk", [1, 5, 40])
+def test_disagreement_does_not_depend_on_chunks(chunk):
+    clip, results = small_clip(40), []
+    for size in (8, chunk):
+        online = session(support_grid=2)
+        online.add_points(some_queries(0, 9), np.array([4, 5]))
+        results.append(by_frame(run(online, clip, size), 40))
+    np.testing.assert_array_equal(results[0], results[1])
+    assert np.isfinite(results[0]).any()
+
+
+def test_a_point_that_joins_disagrees_from_its_second_window_on():
+    clip, online = small_clip(32), session()
+    online.add_points(some_queries(0), np.array([0]))
+    online.step(clip[:16])
+    online.add_points(some_queries(9), np.array([1]))
+    values = by_frame([online.step(clip[16:]), online.finish()], 32)
+    assert np.isfinite(values[:, 0]).tolist() == [8 <= t < 24 for t in range(32)]
+    assert np.isfinite(values[:, 1]).tolist() == [16 <= t < 24 for t in range(32)]
 
 
 def test_stopping_leaves_the_session_as_it_was():

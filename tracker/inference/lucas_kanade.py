@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tracker.inference.appearance import PATCH, correlation, is_inside, patches
 from tracker.inference.session import FrameKey, Prediction
 
 # Chosen by measurement on board_a, static_juggle, flies_pair_60s, badja_camel and badja_dog, among sides 15 to 31, 1 to
@@ -20,12 +21,9 @@ from tracker.inference.session import FrameKey, Prediction
 # that. More levels lose still points beside things that move, fewer lose points that move over 20 pixels a frame.
 WINDOW = 25  # pixels, the side of the square that is matched on every pyramid level
 LEVELS = 2  # halvings of the picture above the full one
-PATCH = 15  # pixels, the side of the patch that is compared with the one at the query
 MAX_RETURN = 1.5  # pixels; a point that comes back further away than this from where it was is lost
 MIN_MATCH = 0.4  # correlation with the patch at the query below which a point is lost
-NOISE = 4.0  # grey levels squared; keeps the correlation of patches without texture defined
 CRITERIA = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 30, 0.01)
-REMAP_ROWS = 8192  # cv2.remap takes no more than 32,767 rows at once
 
 Float = NDArray[np.float32]
 Grey = NDArray[np.uint8]
@@ -42,6 +40,8 @@ class _Points:
     patch: Float  # (N, PATCH * PATCH) grey levels at the query
     visibility: Float  # (N,)
     confidence: Float  # (N,)
+    miss: Float  # (N,) how far tracking back missed; NaN where nothing was tracked
+    change: Float  # (N,) one less the correlation with the patch at the query; NaN where nobody looked
 
     def join(self, other: "_Points") -> "_Points":
         return _Points(*(np.concatenate([getattr(self, f.name), getattr(other, f.name)]) for f in fields(self)))
@@ -55,9 +55,9 @@ class _Points:
 
 def _new_points(ids: NDArray[np.int64], start: NDArray[np.int64], xy: Float) -> _Points:
     n = len(ids)
-    zeros = np.zeros(n, np.float32)
+    zeros, unknown = np.zeros(n, np.float32), np.full(n, np.nan, np.float32)
     patch = np.zeros((n, PATCH * PATCH), np.float32)
-    return _Points(ids, start, xy, np.zeros(n, bool), patch, zeros, zeros.copy())
+    return _Points(ids, start, xy, np.zeros(n, bool), patch, zeros, zeros.copy(), unknown, unknown.copy())
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,9 @@ class LucasKanadeSession:
       brightness and contrast, 0.5 is a zero-mean normalised correlation of `MIN_MATCH`, below which the point is lost.
     * confidence: how well the last step can be undone. 1 is a point that tracked back lands where it was, 0.5 one that
       lands `MAX_RETURN` pixels away, beyond which the point is lost.
+
+    As `disagreement` it gives how many pixels away a point that is tracked back lands, as `patch_change` how much the
+    patch changed since the query; NaN where nothing was tracked.
 
     A point is lost when either check fails, when there is nothing to match, or when it leaves the frame. It then keeps
     its last position (outside the frame if it was seen to leave) until it is added anew: motion is never invented.
@@ -164,11 +167,12 @@ class LucasKanadeSession:
 
     def _advance(self, grey: Grey) -> None:
         points, frame = self._points, self._frames_seen
+        points.miss[:] = points.change[:] = np.nan
         live = np.flatnonzero((points.start < frame) & ~points.lost)
         if len(live) and self._grey is not None:
             xy, distance = _follow(self._grey, grey, points.xy[live])
-            match = _correlation(_patches(grey, xy), points.patch[live])
-            inside = _inside(xy, self._width, self._height)
+            match = correlation(patches(grey, xy), points.patch[live])
+            inside = is_inside(xy, self._width, self._height)
             good = inside & (distance <= MAX_RETURN) & (match >= MIN_MATCH)
             # A point that leaves keeps the place where it left, which says that it is out of view and not hidden.
             moved = good | (~inside & (distance <= MAX_RETURN))
@@ -176,6 +180,8 @@ class LucasKanadeSession:
             points.lost[live] = ~good
             points.visibility[live] = np.where(good, 0.5 + 0.5 * (match - MIN_MATCH) / (1 - MIN_MATCH), 0)
             points.confidence[live] = np.where(good, 1 - 0.5 * distance / MAX_RETURN, 0)
+            points.miss[live] = np.where(np.isfinite(distance), distance, np.nan)
+            points.change[live] = np.where(inside, 1 - match, np.nan)
         self._begin(points, grey, frame)
         self._grey = grey
         self._frames_seen += 1
@@ -185,19 +191,25 @@ class LucasKanadeSession:
         new = np.flatnonzero(points.start == frame)
         if len(new) == 0:
             return
-        inside = _inside(points.xy[new], self._width, self._height)
-        points.patch[new] = _patches(grey, points.xy[new])
+        inside = is_inside(points.xy[new], self._width, self._height)
+        points.patch[new] = patches(grey, points.xy[new])
         points.lost[new] = ~inside
         points.visibility[new] = points.confidence[new] = inside
+        points.miss[new] = np.nan
+        points.change[new] = np.where(inside, 0, np.nan)
 
-    def _row(self, frame: int) -> tuple[Float, Float, Float]:
+    def _row(self, frame: int) -> tuple[Float, ...]:
         points = self._points
         known = points.start <= frame
-        return np.where(known[:, None], points.xy, np.nan), points.visibility * known, points.confidence * known
+        xy, miss, change = (
+            np.where(known.reshape(-1, *[1] * (part.ndim - 1)), part, np.nan)
+            for part in (points.xy, points.miss, points.change)
+        )
+        return xy, points.visibility * known, points.confidence * known, miss, change
 
-    def _prediction(self, first: int, rows: list[tuple[Float, Float, Float]]) -> Prediction:
-        tracks, visibility, confidence = (np.stack(part).astype(np.float32) for part in zip(*rows, strict=True))
-        return Prediction(first, self._points.ids.copy(), tracks, visibility, confidence)
+    def _prediction(self, first: int, rows: list[tuple[Float, ...]]) -> Prediction:
+        values = [np.stack(part).astype(np.float32) for part in zip(*rows, strict=True)]
+        return Prediction(first, self._points.ids.copy(), *values)
 
 
 class LucasKanade:
@@ -229,29 +241,3 @@ def _follow(previous: Grey, current: Grey, xy: Float) -> tuple[Float, Float]:
     distance: Float = np.linalg.norm(np.asarray(back, np.float32)[:, 0] - xy, axis=1)
     distance[(found[:, 0] == 0) | (returned[:, 0] == 0)] = np.inf
     return np.asarray(moved, np.float32)[:, 0], distance
-
-
-def _inside(xy: Float, width: int, height: int) -> NDArray[np.bool_]:
-    """Whether points lie on the picture, whose pixels reach half a pixel beyond their centres."""
-    x, y = xy[:, 0], xy[:, 1]
-    return (x >= -0.5) & (x < width - 0.5) & (y >= -0.5) & (y < height - 0.5)
-
-
-def _patches(grey: Grey, xy: Float) -> Float:
-    """The patches (N, PATCH * PATCH) around points (N, 2), bilinear; beyond the border the picture is mirrored."""
-    offsets = np.arange(PATCH, dtype=np.float32) - PATCH // 2
-    x = (xy[:, 0, None, None] + offsets).repeat(PATCH, axis=1).reshape(len(xy), -1)
-    y = (xy[:, 1, None, None] + offsets[:, None]).repeat(PATCH, axis=2).reshape(len(xy), -1)
-    parts = [
-        cv2.remap(grey, x[i : i + REMAP_ROWS], y[i : i + REMAP_ROWS], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
-        for i in range(0, len(xy), REMAP_ROWS)
-    ]
-    return np.concatenate(parts).astype(np.float32)
-
-
-def _correlation(a: Float, b: Float) -> Float:
-    """Zero-mean normalised correlation (N,) of patches (N, K); two patches without texture are alike."""
-    a = a - a.mean(axis=1, keepdims=True)
-    b = b - b.mean(axis=1, keepdims=True)
-    product, size_a, size_b = ((p * q).mean(axis=1) for p, q in ((a, b), (a, a), (b, b)))
-    return (product + NOISE) / (np.sqrt(size_a * size_b) + NOISE)

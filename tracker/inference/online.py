@@ -246,11 +246,13 @@ class OnlineSession:
         if len(points.ids) == 0:
             predictions: list[Prediction] = []
         elif self._mask and not bool((points.frames < state.start + count).any()):
-            predictions = [self._prediction(points, first_guess(points.places[None], count))]
+            nothing = torch.full((count, len(points.ids)), torch.nan, device=points.places.device)
+            predictions = [self._prediction(points, first_guess(points.places[None], count), nothing)]
         else:
             with torch.inference_mode():
                 points, result = self._work.attempt(lambda: self._refine(state, should_stop))
-            predictions = [self._prediction(points, result.frames(0, count))]
+            given = result.frames(0, count)
+            predictions = [self._prediction(points, given, self._disagreement(points, given))]
             carried = torch.ones_like(points.carried)
             points = replace(points, overlap=result.frames(self._step, self._window), carried=carried)
         self._state = _State(
@@ -305,12 +307,22 @@ class OnlineSession:
         templates = tuple(old.index_copy(0, rows, new[0]) for old, new in zip(points.templates, found, strict=True))
         return replace(points, templates=templates, described=points.described.index_fill(0, rows, True))
 
-    def _prediction(self, points: _Points, estimate: Estimate) -> Prediction:
+    def _disagreement(self, points: _Points, estimate: Estimate) -> Tensor:
+        """(T, N) video pixels between this window's result and that of the one before; NaN where there was none."""
+        count = min(estimate.coords.shape[2], points.overlap.coords.shape[2])
+        now, before = (
+            self._space.to_video(self._model.report(one.frames(0, count))[0][0]) for one in (estimate, points.overlap)
+        )
+        apart = torch.linalg.vector_norm(now - before, dim=-1).masked_fill(~points.carried, torch.nan)
+        return torch.cat([apart, apart.new_full((estimate.coords.shape[2] - count, len(points.ids)), torch.nan)])
+
+    def _prediction(self, points: _Points, estimate: Estimate, disagreement: Tensor) -> Prediction:
         """In pixels and probabilities, without support points."""
         shown = points.ids >= FIRST_SUPPORT_ID + 2**32
         first, count = self._state.start, estimate.coords.shape[2]
         tracks, visibility, confidence = self._model.report(Estimate(*(part[:, shown] for part in estimate)))
-        values = [self._space.to_video(tracks[0]), visibility[0].sigmoid(), confidence[0].sigmoid()]
+        seen, right = visibility[0].sigmoid(), confidence[0].sigmoid()
+        values = [self._space.to_video(tracks[0]), seen, right, disagreement[:, shown]]
         if self._mask:
             times = torch.arange(first, first + count, device=tracks.device)
             unknown = times[:, None] < points.frames[shown]
@@ -318,17 +330,18 @@ class OnlineSession:
                 value.masked_fill(unknown.view(*unknown.shape, *[1] * (value.ndim - 2)), torch.nan) for value in values
             ]
         arrays = [np.array(value.cpu().numpy()) for value in values]
-        return Prediction(first, points.ids[shown].cpu().numpy().copy(), arrays[0], arrays[1], arrays[2])
+        return Prediction(first, points.ids[shown].cpu().numpy().copy(), *arrays)
 
 
 def _join(pieces: list[Prediction]) -> Prediction | None:
     """One prediction of successive windows of the same points; where they overlap the later one counts."""
     if not pieces:
         return None
-    parts = []
-    for i, piece in enumerate(pieces):
-        end = piece.end_frame if i == len(pieces) - 1 else pieces[i + 1].first_frame
-        kept = slice(0, end - piece.first_frame)
-        parts.append((piece.tracks[kept], piece.visibility[kept], piece.confidence[kept]))
-    tracks, visibility, confidence = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return Prediction(pieces[0].first_frame, pieces[0].ids, tracks, visibility, confidence)
+    ends = [*(piece.first_frame for piece in pieces[1:]), pieces[-1].end_frame]
+    counts = [end - piece.first_frame for piece, end in zip(pieces, ends, strict=True)]
+
+    def together(name: str) -> NDArray[np.float32]:
+        return np.concatenate([getattr(piece, name)[:count] for piece, count in zip(pieces, counts, strict=True)])
+
+    names = ("tracks", "visibility", "confidence", "disagreement")
+    return Prediction(pieces[0].first_frame, pieces[0].ids, *map(together, names))

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.files import InputError
+from tracker.inference.appearance import PatchChange
 from tracker.inference.session import Prediction, Tracker, TrackingSession
 from tracker.inference.supply import frame_keys
 from tracker.video import FrameSource
@@ -74,6 +75,7 @@ class TrackRun:
         self._cancelled = threading.Event()
         self._waiting: dict[int, tuple[float, float, float]] = {}  # id: moment, x, y
         self._following: dict[int, int] = {}  # id: moment of its query
+        self._change = PatchChange(source.width, source.height)  # of the pass that goes on
         self.frames_done = 0
         self.frames_total = 0
         if len(ids) == 0:
@@ -170,6 +172,7 @@ class TrackRun:
             cache=self._cache,
             frame_key=lambda moment: name(self._sign * (origin + moment)),
         )
+        self._change = PatchChange(self._source.width, self._source.height)
         self._start(session, points, origin)
         step, finish = self._stoppable(session.step), self._stoppable(session.finish)
         damage: InputError | None = None
@@ -178,7 +181,9 @@ class TrackRun:
                 self._follow_inbox(session, origin)
                 if not self._following:
                     break
-                prediction = step(frames)
+                self._change.see(frames)
+                prediction = self._change.fill(step(frames))
+                self._change.forget(session.earliest_query)
                 self._count(len(frames))
                 yield from self._in_video(prediction, origin)
                 self._stop_if_cancelled()
@@ -186,7 +191,7 @@ class TrackRun:
             damage = error
         self._follow_inbox(session, origin)
         self._stop_if_cancelled()
-        yield from self._in_video(finish(), origin)
+        yield from self._in_video(self._change.fill(finish()), origin)
         self._following.clear()
         self.frames_total = max(self.frames_done, self.frames_total - (self._high - origin - session.frames_seen))
         if damage is not None:
@@ -232,7 +237,9 @@ class TrackRun:
     def _start(self, session: TrackingSession, points: dict[int, tuple[float, float, float]], origin: int) -> None:
         rows = np.array(list(points.values()), np.float64)
         rows[:, 0] -= origin
-        session.add_points(rows.astype(np.float32), np.array(list(points), np.int64))
+        queries, ids = rows.astype(np.float32), np.array(list(points), np.int64)
+        session.add_points(queries, ids)
+        self._change.add_points(queries, ids)
         self._following.update({i: int(moment) for i, (moment, _, _) in points.items()})
 
     def _follow_inbox(self, session: TrackingSession | None, origin: int) -> None:
