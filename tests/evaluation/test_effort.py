@@ -169,7 +169,6 @@ def made_videos(frames: int = 12) -> list[LabelledVideo]:
 
 
 def test_measuring_gives_rows_for_clips_and_for_all() -> None:
-    pytest.importorskip("tracker.inference.suspicion")
     told: list[str] = []
     names = ("linear", "nearest")
     result = measure_effort(made_videos(), DoesNotMove(), names, EffortSettings(frames=10), told.append)

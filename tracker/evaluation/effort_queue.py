@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from tracker.evaluation.effort_clip import EffortClip
 from tracker.evaluation.effort_strategies import RunResult
+from tracker.inference.signals import measure_signals, pixel_scale
+from tracker.inference.suspicion import ErrorModel
 from tracker.labels import Cells, Source, State
 
 SHARE = 0.1  # of the frames of all tracks, which are looked at first
@@ -57,17 +59,16 @@ def queue_share(error_px: NDArray[np.floating], bad: Bools, judged: Bools, share
 
 def queue_cells(clip: EffortClip, run: RunResult, bad: Bools, visible_above: float) -> QueueCells:
     """What is known of a first run, and where it is bad (N, T)."""
-    from tracker.inference.suspicion import ErrorModel, measure_signals
-
     judged = clip.judged.copy()
     judged[np.arange(len(judged)), clip.first_frames] = False
-    cells = _as_cells(clip, run, visible_above)
-    expected = ErrorModel.shipped().predict(measure_signals(cells)).T.astype(np.float64)
+    size = (clip.frames.width, clip.frames.height)
+    signals = measure_signals(_as_cells(clip, run, size, visible_above), size)
+    expected = ErrorModel.shipped().predict(signals).T.astype(np.float64) / pixel_scale(size)
     certainty = np.nan_to_num(run.visibility * run.confidence).astype(np.float64)
-    return QueueCells(bad, judged, expected * clip.metric_scale.mean(), 1 - certainty)
+    return QueueCells(bad, judged, expected, 1 - certainty)
 
 
-def _as_cells(clip: EffortClip, run: RunResult, visible_above: float) -> Cells:
+def _as_cells(clip: EffortClip, run: RunResult, size: tuple[int, int], visible_above: float) -> Cells:
     """As a document holds them: anchors where the tracks were clicked on."""
     frames, points = run.tracks.shape[1], len(run.tracks)
     cells = Cells.empty(frames, points)
@@ -75,8 +76,7 @@ def _as_cells(clip: EffortClip, run: RunResult, visible_above: float) -> Cells:
     for name in ("visibility", "confidence", "disagreement", "patch_change"):
         getattr(cells, name)[:] = getattr(run, name).T
     known = ~np.isnan(cells.xy).any(axis=-1)
-    size = np.array([clip.frames.width, clip.frames.height])
-    inside = ((cells.xy >= -0.5) & (cells.xy < size - 0.5)).all(axis=-1)
+    inside = ((cells.xy >= -0.5) & (cells.xy < np.array(size) - 0.5)).all(axis=-1)
     seen = np.nan_to_num(cells.visibility * cells.confidence) >= visible_above
     cells.state[known] = np.where(seen, State.VISIBLE, np.where(inside, State.OCCLUDED, State.OUT_OF_VIEW))[known]
     cells.source[known], cells.run_id[known] = Source.MODEL, 0

@@ -67,9 +67,9 @@ def bars(rows: list[Row], queue: list[Row]) -> list[Row]:
         found.append(_bar("frames that bridge wrongly disturbs", ours["disturbed"], 0.01, at_most=True))
     last = queue[-1]
     if last["expected_error"] is not None:
-        share, raw = last["expected_error"], last["confidence"]
+        share = last["expected_error"]
         found.append(_bar("bad frames in the first tenth of the queue", share, 0.6, at_most=False))
-        found.append(_bar("the same, more than by raw confidence", share - raw, 0.0, at_most=False))
+        found.append(_bar("the same, against raw confidence", share, last["confidence"], at_most=False))
     return found
 
 
@@ -85,7 +85,7 @@ def format_effort(result: dict[str, Any]) -> str:
     for bar in result["bars"]:
         side = "at most" if bar["at_most"] else "at least"
         verdict = "" if bar["reached"] else ": NOT REACHED"
-        lines.append(f"{bar['name']}: {bar['measured']:.3f} ({side} {bar['asked']} asked{verdict})")
+        lines.append(f"{bar['name']}: {bar['measured']:.3f} ({side} {bar['asked']:.3g} asked{verdict})")
     return "\n".join(lines)
 
 
