@@ -21,6 +21,7 @@ from app.document.gaps import GapSpan, find_gaps
 from app.document.group_steps import GroupSteps
 from app.document.history import History, Keeper, MemoryKeeper
 from app.document.mask_steps import MaskSteps
+from app.document.operations import Operations
 from app.document.recovery import create_unsaved, is_unsaved, refuse_if_open
 from app.document.run_steps import RunSteps
 from app.document.runs import RunInfo
@@ -35,7 +36,7 @@ from tracker.labels.table import Source
 __all__ = ["Document", "RunInfo"]
 
 
-class Document(RunSteps, TrackSteps, CellSteps, MaskSteps, GroupSteps):
+class Document(RunSteps, TrackSteps, CellSteps, MaskSteps, GroupSteps, Operations):
     """Tracks over the frames of one video, with runs and an undo history; Qt-free.
 
     Each intention (`add_tracks`, `place_anchor`, …) makes one edit, does it, keeps it in the project file and calls

@@ -93,7 +93,7 @@ def test_the_nearest_approved_visible_position_holds(document):
 
 
 def test_a_track_that_was_ended_or_locked(tracked):
-    tracked._set_properties([0], "End", None, end=80)
+    tracked.end_track([0], 79)
     assert spans(tracked, 50) == [(10, None, 11, 80)]
     assert spans(tracked, 90) == []
     tracked.set_locked([0])
