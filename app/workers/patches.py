@@ -78,8 +78,8 @@ def cut_patch(image: NDArray[np.uint8], x: float, y: float, size: int) -> Crop:
     middle = (size - 1) / 2
     place = np.array([[1, 0, x - middle], [0, 1, y - middle]], dtype=np.float64)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    crop = cv2.warpAffine(image, place, (size, size), flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
-    crop = crop.astype(np.uint8, copy=False)
+    warped = cv2.warpAffine(image, place, (size, size), flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
+    crop: Crop = np.asarray(warped, dtype=np.uint8)
     crop.flags.writeable = False
     return crop
 

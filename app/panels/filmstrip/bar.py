@@ -89,4 +89,3 @@ class FilmstripBar(QWidget):
         self.size_slider.valueChanged.connect(lambda _value: self.changed.emit())
         self.zoom_label.setToolTip(self.tr("Pixels of the video across a patch"))
         self.summary.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.summary.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)

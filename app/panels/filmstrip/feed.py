@@ -12,14 +12,14 @@ class PatchFeed(QObject):
     """The patches of one video at a time; its thread runs from the first want on.
 
     Signals:
-        arrived: some wanted patches are here now.
+        arrived(tuple[Patch, ...]): these wanted patches are here now.
         failed(str): a frame or the whole video cannot be read; said once for each.
 
     Attributes:
         broken: why no patch of the video can be had; empty while nothing is known against it.
     """
 
-    arrived = Signal()
+    arrived = Signal(object)
     failed = Signal(str)
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -89,7 +89,7 @@ class PatchFeed(QObject):
     @property
     def complete(self) -> bool:
         """Whether all that is wanted is here, as far as it can be had."""
-        return bool(self.broken) or not any(map(self._is_missing, self._wanted))
+        return self._path is None or bool(self.broken) or not any(map(self._is_missing, self._wanted))
 
     def _start(self) -> PatchWorker:
         assert self._path is not None
@@ -103,7 +103,7 @@ class PatchFeed(QObject):
         if ready.generation != self._generation:
             return  # the newer want asks for those again that still count; the thread has them at hand
         self._crops.update(zip(ready.patches, ready.crops, strict=True))
-        self.arrived.emit()
+        self.arrived.emit(ready.patches)
 
     def _fail(self, failure: PatchesFailed) -> None:
         if failure.generation != self._generation:

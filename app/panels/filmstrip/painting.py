@@ -12,7 +12,7 @@ from PySide6.QtGui import QBrush, QColor, QFont, QImage, QPainter, QPalette, QPe
 
 from app.panels.filmstrip.cells import Cell
 from app.panels.filmstrip.layout import LABEL
-from app.theme import HALO, OUTLINE, SOURCE_COLOURS, confidence_level, confidence_ramp
+from app.theme import HALO, OUTLINE, SOURCE_COLOURS, confidence_ramp
 from app.workers.patches import Crop
 from tracker.labels.table import Source, State
 
@@ -20,6 +20,7 @@ THIN, THICK = 2.0, 4.0
 DASH = (1.5, 1.5)  # in widths of the pen
 RAMP_LEVELS = 64
 FADED = 0.4  # of the colour of a frame that is surely right goes
+FLAG = 6.0  # half the width of the playhead's mark
 SMALL_TEXT = 9  # pixels
 WORDS_FROM = 56  # side of a picture from which on there is room for whole words
 
@@ -30,7 +31,7 @@ def error_colour(error_px: float, threshold_px: float, base: QColor) -> QColor:
     What is right is mixed with the base it stands on, so that many good frames do not outshine a bad one.
     """
     certainty = 1 / (1 + max(0.0, error_px) / max(threshold_px, 1e-6))
-    level = confidence_level(np.array([certainty], np.float32), RAMP_LEVELS)[0]
+    level = min(RAMP_LEVELS - 1, int(certainty * RAMP_LEVELS))
     strength = 1 - FADED * max(0.0, 2 * certainty - 1)
     ground = (base.red(), base.green(), base.blue())
     pairs = zip(confidence_ramp(RAMP_LEVELS)[level].tolist(), ground, strict=True)
@@ -91,11 +92,16 @@ class CellPainter:
 
     def paint_playhead(self, painter: QPainter, box: QRect, exact: bool) -> None:
         """The cell of the playhead: a frame around it, broken where the cell only stands for the frame."""
-        pen = QPen(self.accent, 2, Qt.PenStyle.SolidLine if exact else Qt.PenStyle.DashLine)
-        pen.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
+        pen = _pen(self.accent, 3, Qt.PenStyle.SolidLine if exact else Qt.PenStyle.DashLine)
         painter.setPen(pen)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRect(box.adjusted(0, 0, -1, -1))
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
+        painter.setPen(QPen(QColor(*OUTLINE), 1))
+        painter.setBrush(self.accent)
+        x, y = QRectF(box).center().x(), box.top()
+        painter.drawPolygon(QPolygonF([QPointF(x - FLAG, y), QPointF(x + FLAG, y), QPointF(x, y + 1.2 * FLAG)]))
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
 
     def paint_offset(self, painter: QPainter, picture: QRect, text: str) -> None:
         """How far a point was dragged, at the lower edge of a picture."""
@@ -157,7 +163,7 @@ def paint_ticks(painter: QPainter, picture: QRect) -> None:
         for direction in (QPointF(1, 0), QPointF(-1, 0), QPointF(0, 1), QPointF(0, -1))
     ]
     for colour, width in ((QColor(*OUTLINE, 150), 2.6), (QColor(*HALO, 220), 1.0)):
-        painter.setPen(QPen(colour, width))
+        painter.setPen(_pen(colour, width))
         painter.drawLines(lines)
 
 
@@ -169,7 +175,7 @@ def paint_cross(painter: QPainter, picture: QRectF, gap: float) -> None:
         for direction in (QPointF(1, 0), QPointF(-1, 0), QPointF(0, 1), QPointF(0, -1))
     ]
     for colour, width in ((QColor(*OUTLINE, 170), 3.0), (QColor(*HALO, 230), 1.0)):
-        painter.setPen(QPen(colour, width))
+        painter.setPen(_pen(colour, width))
         painter.drawLines(lines)
 
 

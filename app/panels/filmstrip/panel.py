@@ -1,6 +1,7 @@
 """The filmstrip panel: the patches of the selected track over time, to be judged at a glance and corrected in place."""
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Signal
@@ -26,6 +27,7 @@ LEAST_PATCH, MOST_PATCH = 24, 128  # pixels of the video across a patch
 PART_OF_PICTURE = 12  # of the shorter side of the video, unless a person chose another size
 DEFAULT_PATCH = 48  # where nothing is known of the video
 ZOOM_STEP = 1.25
+AHEAD = 300  # patches around those in view that are made ready for scrolling
 
 
 class Filmstrip(QWidget):
@@ -275,7 +277,7 @@ class Filmstrip(QWidget):
             urgent = [correction.patch, correction.surroundings, *urgent]
         if at_reference is not None:
             urgent.insert(0, at_reference)
-        later = [] if cells is None or not visible else _around(visible, len(cells))
+        later = [] if cells is None or not visible else islice(_around(visible, len(cells)), AHEAD)
         self.feed.want(urgent, (patch for index in later if cells and (patch := cells.patch(index, size))))
 
     def _reference_patch(self) -> Patch | None:
@@ -289,12 +291,10 @@ class Filmstrip(QWidget):
         caption = self.tr("No anchor") if patch is None else self.tr("Anchor {0}").format(patch.frame)
         self.reference.show_patch(patch, None if patch is None else self.feed.crop(patch), caption)
 
-    def _patches_arrived(self) -> None:
-        correction = self.strip.correction
-        if correction is not None and (crop := self.feed.crop(correction.surroundings)) is not None:
-            correction.show_surroundings(crop)
+    def _patches_arrived(self, patches: tuple[Patch, ...]) -> None:
+        self._show_surroundings()
         self._show_reference(self.reference.patch)
-        self.strip.viewport().update()
+        self.strip.update_frames(patch.frame for patch in patches)
 
     def _feed_failed(self, message: str) -> None:
         self.hint.emit(message)
@@ -313,7 +313,12 @@ class Filmstrip(QWidget):
         if patch is not None and self._document is not None and self._cells is not None:
             self.strip.correction = Correction(self._document, self._cells.track_id, patch, self.feed.crop(patch))
             self._ask()
-            self._patches_arrived()
+            self._show_surroundings()
+
+    def _show_surroundings(self) -> None:
+        correction = self.strip.correction
+        if correction is not None and (crop := self.feed.crop(correction.surroundings)) is not None:
+            correction.show_surroundings(crop)
 
     def _drag(self, index: int, dx: float, dy: float) -> None:
         correction = self.strip.correction

@@ -1,6 +1,6 @@
 """The cells themselves: a scrolled field of patches that can be clicked, dragged and walked by keys."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, Qt, Signal
 from PySide6.QtGui import (
@@ -106,18 +106,31 @@ class Strip(QAbstractScrollArea):
 
     def set_playhead(self, frame: int, follow: bool = True) -> None:
         """Mark the cell of the playhead, and scroll to it."""
-        self._playhead = frame
+        before, self._playhead = self._playhead, frame
         index = None if self.cells is None else self.cells.index_of(frame)
         if index is not None and index < self.layout_.count:
             self.current = index
             if follow and self._press is None:
                 self._bring_into_view(index)
-        self.viewport().update()
+        self.update_frames((before, frame))  # no more than that: it moves with every frame that is played
+
+    def update_frames(self, frames: Iterable[int]) -> None:
+        """Draw these frames again."""
+        if self._dragging:
+            self.viewport().update()
+        elif self.cells is not None:
+            for frame in frames:
+                index = self.cells.index_of(frame)
+                if index is not None:
+                    self.viewport().update(self._box(index))
 
     def visible_indices(self) -> list[int]:
         """The cells of which a part is in view."""
-        view = self.viewport().rect().translated(self._offset)
-        return self.layout_.indices_in(view.left(), view.top(), view.right(), view.bottom())
+        return self._indices_in(self.viewport().rect())
+
+    def _indices_in(self, rect: QRect) -> list[int]:
+        place = rect.translated(self._offset)
+        return self.layout_.indices_in(place.left(), place.top(), place.right(), place.bottom())
 
     def cell_rect(self, index: int) -> QRect:
         """Where the picture of a cell lies, in pixels of the viewport."""
@@ -184,8 +197,7 @@ class Strip(QAbstractScrollArea):
         painter = QPainter(self.viewport())
         painter.fillRect(event.rect(), self.palette().color(QPalette.ColorRole.Base))
         if self.cells is not None:
-            visible = self.visible_indices()
-            for index in visible:
+            for index in sorted({index for rect in event.region() for index in self._indices_in(rect)}):
                 self._paint_cell(painter, self.cells, index)
             at = self.cells.index_of(self._playhead)
             if at is not None and at < self.layout_.count:
@@ -324,7 +336,10 @@ class Strip(QAbstractScrollArea):
             if escape or (plain and event.key() in OWN_KEYS | GO_KEYS):
                 event.accept()
                 return True
-        return super().event(event)
+        handled = super().event(event)
+        if event.type() == QEvent.Type.DevicePixelRatioChange:
+            self._refresh_look()
+        return handled
 
     def viewportEvent(self, event: QEvent) -> bool:
         """Tool tips over cells."""
