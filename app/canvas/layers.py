@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING, Any
 
-import pyqtgraph as pg
-
 from app.canvas.appearance import Appearance
 from app.canvas.ghost_item import GhostItem
 from app.canvas.highlight_item import HighlightItem
@@ -49,7 +47,7 @@ class Layers:
         self.highlight = HighlightItem(canvas, self.appearance)
         skeleton = SkeletonItem(canvas, document, self.appearance)
         ghost = GhostItem(canvas, document, self.appearance)
-        self._items: tuple[pg.GraphicsObject, ...] = (self.masks, skeleton, ghost, self.overlay, self.highlight)
+        self._items: list[Any] = [self.masks, skeleton, ghost, self.overlay, self.highlight]
         for z, item in enumerate(self._items, start=1):
             item.setZValue(z)
             box.addItem(item, ignoreBounds=True)

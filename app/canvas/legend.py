@@ -229,13 +229,13 @@ class Legend(QWidget):
     def _show(self) -> None:
         titles = {
             "confidence": self.tr("Colour: confidence"),
-            "error": self.tr("Colour: expected error"),
+            "error": self.tr("Colour: expected error, to review above {} px").format(f"{self._view.error_threshold:g}"),
             "track": self.tr("Colour: track"),
             "source": self.tr("Colour: source"),
         }
         self._title.setText(titles[self._view.colour_by])
         tells_error = self._view.colour_by == "error"
         self._low.setText(self.tr("0 px") if tells_error else self.tr("unsure"))
-        self._high.setText(self.tr("{} px and more").format(f"{MOST_PIXELS:g}") if tells_error else self.tr("sure"))
+        self._high.setText(self.tr("{} px").format(f"{MOST_PIXELS:g}") if tells_error else self.tr("sure"))
         self.bar.describe()
         self._marks.update()

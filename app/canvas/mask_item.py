@@ -79,7 +79,7 @@ class MaskItem(pg.GraphicsObject):
     def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
         """Draw in pixels of the viewport."""
         frame = self._canvas.frame
-        if frame < 0 or not hasattr(self._document, "masks"):
+        if frame < 0:
             return
         painter.resetTransform()
         place = self._place()
@@ -105,7 +105,7 @@ class MaskItem(pg.GraphicsObject):
             return None
         painted_on = frames[painted - 1]
         info = masks.info(mask_id)
-        style = Style(tuple(info.colour), info.matte, painted_on != frame, mask_id == self._canvas.view.mask)
+        style = Style(info.colour, info.matte, painted_on != frame, mask_id == self._canvas.view.mask)
         key = (painted_on, self._revisions.get(mask_id, 0), style, place)
         kept = self._kept.get(mask_id)
         if kept is None or kept[0] != key:

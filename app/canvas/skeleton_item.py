@@ -35,8 +35,6 @@ class SkeletonItem(pg.GraphicsObject):
     def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
         """Draw in pixels of the viewport."""
         frame, table = self._canvas.frame, self._appearance.table
-        if not hasattr(self._document, "groups"):
-            return
         groups = [group for group in self._document.groups if group.edges]
         if not groups or not 0 <= frame < table.n_frames:
             return

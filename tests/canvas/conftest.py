@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from PySide6.QtGui import QColor, QImage
 
 from app.canvas import CanvasView
 from app.document.project import Document
+from app.document.video_ref import VideoRef
 from app.document.view_state import ViewState
 from tracker.labels.table import Cells, Source, State
 
@@ -66,7 +68,9 @@ def grey(width: int = WIDTH, height: int = HEIGHT, value: int = 100) -> np.ndarr
 def make_stage(qtbot) -> Callable[..., Stage]:
     def make(frames: int = FRAMES, size: tuple[int, int] = (800, 600)) -> Stage:
         view = ViewState()
-        document = Document(frames)
+        pts = np.arange(frames, dtype=np.int64)
+        video = VideoRef("/clips/street.mp4", frames, WIDTH, HEIGHT, Fraction(25), Fraction(1, 25), pts)
+        document = Document(frames, video)
         canvas = CanvasView(document, view)
         qtbot.addWidget(canvas)
         canvas.resize(*size)

@@ -1,9 +1,11 @@
 """Where to put points: grids, inside masks, SIFT keypoints, Shi-Tomasi corners, at random.
 
 All functions give (K, 2) float32 x, y in pixels, (0, 0) = the centre of the top-left pixel. Masks are (H, W), non-zero
-inside, of the size of the frame. `spacing` is the least distance between two points in pixels, 0 for none.
+inside, of the size of the frame; every point lies on a pixel inside. `spacing` is the least distance between two points
+in pixels, 0 for none.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -49,22 +51,57 @@ def sample_points(
     Raises:
         ValueError: the mask is empty or of another size, `count` is below 1, nothing was found, or no such method.
     """
-    height, width = image.shape[:2]
-    if count < 1:
-        raise ValueError(f"the number of points must be at least 1, not {count}")
-    area = _area(width, height, mask)
-    if method == "grid":
-        return _even_grid(area, count, spacing)
-    if method == "random":
-        return _random(area, count, spacing, seed)
+    return choose_points(find_points(image, method, mask), count, spacing=spacing, seed=seed)
+
+
+@dataclass(frozen=True)
+class Found:
+    """Where a frame offers places for points: the slow half of sampling.
+
+    Attributes:
+        area: (H, W) bool, where points may lie.
+        points: (K, 2) float32 keypoints or corners inside, the strongest first; None for "grid" and "random".
+    """
+
+    method: str
+    area: NDArray[np.bool_]
+    points: Points | None = None
+
+
+def find_points(image: NDArray[np.uint8], method: str, mask: Mask | None = None) -> Found:
+    """Look for places on an RGB frame (H, W, 3) uint8, to choose from with `choose_points`.
+
+    Raises:
+        ValueError: the mask is empty or of another size, nothing was found, or there is no such method.
+    """
     if method not in METHODS:
         raise ValueError(f"there is no sampling method {method!r}; there are {', '.join(METHODS)}")
+    area = _area(image.shape[1], image.shape[0], mask)
+    if method in ("grid", "random"):
+        return Found(method, area)
     grey: NDArray[np.uint8] = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
     allowed = area.astype(np.uint8) * 255
-    found = _sift(grey, allowed) if method == "sift" else _corners(grey, allowed)
-    if len(found) == 0:
+    points = _sift(grey, allowed) if method == "sift" else _corners(grey, allowed)
+    # A detector looks at the pixel where a blob or corner is largest; its refined place may be on the next one.
+    points = _on_area(points, area)
+    if len(points) == 0:
         raise ValueError(f"no {'SIFT keypoints' if method == 'sift' else 'corners'} found: there is no texture here")
-    return _thin(found, count, spacing)
+    return Found(method, area, points)
+
+
+def choose_points(found: Found, count: int, *, spacing: float = 0, seed: int = 0) -> Points:
+    """Up to `count` of the places that were found: the quick half of sampling.
+
+    Raises:
+        ValueError: `count` is below 1.
+    """
+    if count < 1:
+        raise ValueError(f"the number of points must be at least 1, not {count}")
+    if found.method == "grid":
+        return _even_grid(found.area, count, spacing)
+    if found.points is None:
+        return _random(found.area, count, spacing, seed)
+    return _thin(found.points, count, spacing)
 
 
 def _points(x: NDArray[Any], y: NDArray[Any]) -> Points:
@@ -81,6 +118,13 @@ def _pixels(points: Points) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Row and column of the pixel that each point lies in (half to even, as in CoTracker)."""
     columns, rows = np.rint(points).astype(np.intp).T
     return rows, columns
+
+
+def _on_area(points: Points, area: NDArray[np.bool_]) -> Points:
+    """Those that lie on a pixel of the area."""
+    rows, columns = _pixels(points)
+    rows, columns = np.clip(rows, 0, area.shape[0] - 1), np.clip(columns, 0, area.shape[1] - 1)
+    return points[area[rows, columns]]
 
 
 def _area(width: int, height: int, mask: Mask | None) -> NDArray[np.bool_]:
@@ -125,7 +169,7 @@ def _random(area: NDArray[np.bool_], count: int, spacing: float, seed: int) -> P
     rows, columns = np.unravel_index(drawn, area.shape)
     points = _points(columns, rows) + random.uniform(-0.5, 0.5, (len(drawn), 2)).astype(np.float32)
     limits = np.array([area.shape[1] - 1, area.shape[0] - 1], np.float32)
-    return _thin(np.clip(points, 0, limits), count, spacing)
+    return _thin(_on_area(np.clip(points, 0, limits), area), count, spacing)
 
 
 def _sift(grey: NDArray[np.uint8], allowed: NDArray[np.uint8]) -> Points:
