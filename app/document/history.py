@@ -45,6 +45,10 @@ class History:
         self.steps.append(step)
         self.position = len(self.steps)
 
+    def forget(self, index: int) -> None:
+        """Forget the steps from `index` on, all of which are undone."""
+        del self.steps[index:]
+
 
 class Keeper(Protocol):
     """Where edits, and all else that outlives the process, are kept. Each call is kept whole or not at all.
@@ -60,6 +64,9 @@ class Keeper(Protocol):
 
     def move(self, position: int, touched: Sequence[AnyTouched], scene: Scene) -> None:
         """The history now stands at `position`, the scene as it is after the undo or redo."""
+
+    def forget(self, index: int) -> None:
+        """Forget the steps from `index` on, all of which are undone."""
 
     def edits(self, index: int, backwards: bool = False) -> Iterator[Edit]:
         """The pieces of a step."""
@@ -95,6 +102,10 @@ class MemoryKeeper:
 
     def move(self, position: int, touched: Sequence[AnyTouched], scene: Scene) -> None:
         """See `Keeper`."""
+
+    def forget(self, index: int) -> None:
+        """See `Keeper`."""
+        del self._steps[index:]
 
     def edits(self, index: int, backwards: bool = False) -> Iterator[Edit]:
         """See `Keeper`."""

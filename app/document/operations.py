@@ -82,7 +82,7 @@ class Operations(Steps):
         return [patch] if patch else []
 
     def copy_motion(self, source_id: int, ids: Iterable[int], start: int, end: int, initiator: object = None) -> None:
-        """On frames start to end (exclusive) tracks move as another does, from their last position at or before `start`.
+        """On frames start to end (exclusive) tracks move as another, from their last position at or before `start`.
 
         Where the other has no position they stay as they are. Raises KeyError where `source_id` is unknown.
         """

@@ -28,6 +28,7 @@ from app.document.runs import RunInfo
 from app.document.scene import Scene
 from app.document.scene_edits import AnyTouched, TouchedGroups, TouchedMask, TouchedTakes
 from app.document.store import Store, read_project
+from app.document.take_steps import TakeSteps
 from app.document.track_steps import TrackSteps
 from app.document.video_ref import VideoRef
 from tracker.files import InputError, atomic_output
@@ -36,7 +37,7 @@ from tracker.labels.table import Source
 __all__ = ["Document", "RunInfo"]
 
 
-class Document(RunSteps, TrackSteps, CellSteps, MaskSteps, GroupSteps, Operations):
+class Document(TakeSteps, RunSteps, TrackSteps, CellSteps, MaskSteps, GroupSteps, Operations):
     """Tracks over the frames of one video, with runs and an undo history; Qt-free.
 
     Each intention (`add_tracks`, `place_anchor`, …) makes one edit, does it, keeps it in the project file and calls

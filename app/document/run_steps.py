@@ -5,8 +5,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from app.document.changes import Change
-from app.document.edits import Patch, joined
+from app.document.edits import Patch, joined, make_patch
 from app.document.history import Keeper, Step
 from app.document.runs import RunInfo, prediction_patch
 from app.document.scene import Scene
@@ -108,6 +110,46 @@ class RunSteps(Steps):
         if run_id in self.runs and not self.runs[run_id].outcome:
             self._open_runs.pop(run_id, None)
             self._set_run(run_id, replace(self.runs[run_id], ended=_now(), outcome=outcome))
+
+    def drop_run(self, run_id: int, initiator: object = None) -> None:
+        """Take back all that a run wrote, as where a bridge was cancelled half-way, and end it as cancelled.
+
+        Nothing of it stays in the history, unless a person made other steps since its first: then cells that still are
+        as the run wrote them go back in a step of their own. What the person did stays.
+        """
+        if run_id not in self.runs:
+            return
+        self._open_runs.pop(run_id, None)  # so that what waits for the end of a gesture is left out
+        self._settle()
+        steps = [
+            index for index, step in enumerate(self._history.steps[: self._history.position]) if step.run == run_id
+        ]
+        if steps == [self._history.position - 1]:
+            self._take_back_top(initiator)
+        elif steps:
+            info = self.runs[run_id]
+            patch = self._without_run(run_id, steps)
+            self.do([patch] if patch else [], f"Take back {info.verb} with {info.tracker}", initiator)
+        self.end_run(run_id, "cancelled")
+
+    def _without_run(self, run_id: int, steps: list[int]) -> Patch | None:
+        """What cells that a run wrote were before; those that were changed or approved since stay."""
+        patches = [edit for index in reversed(steps) for edit in self._keeper.edits(index, backwards=True)]
+        patches = [patch for patch in patches if isinstance(patch, Patch)]
+        ids = sorted({i for patch in patches for i in patch.ids if i in self.table})
+        start, end = min(patch.start for patch in patches), max(patch.end for patch in patches)
+        now = self.table.read(ids, start, end)
+        after = now.copy()
+        protected = self.table.protected(ids, start, end)
+        for patch in patches:
+            kept = [k for k, i in enumerate(patch.ids) if i in self.table]
+            where = np.ix_(np.arange(patch.start, patch.end) - start, np.searchsorted(ids, np.array(patch.ids)[kept]))
+            own = (after.run_id[where] == run_id) & ~protected[where]
+            for name, values in patch.before.items():
+                array = getattr(after, name)
+                mask = own[..., None] if array.ndim == 3 else own
+                array[where] = np.where(mask, values[:, kept], array[where])
+        return make_patch(ids, start, now, after)
 
     def _set_run(self, run_id: int, info: RunInfo) -> None:
         self._keeper.put_run(run_id, info)

@@ -132,6 +132,14 @@ class Steps:
         self._tell(touched, initiator)
         return True
 
+    def _take_back_top(self, initiator: object) -> None:
+        """Undo the last step, and forget it with all that were undone before."""
+        index = self._history.position - 1
+        self._go(index, initiator)
+        self._keeper.forget(index)
+        self._history.forget(index)
+        self.changed(Change("history", (), initiator=initiator))
+
     def _tell(self, touched: Sequence[AnyTouched], initiator: object) -> None:
         for change in changes_of(touched, self._scene, initiator):
             self.changed(change)
@@ -176,6 +184,14 @@ class Steps:
 
     def end_gesture(self) -> None:
         """The mouse was let go: what the gesture did is one step, and kept."""
+        self._settle()
+
+    def cancel_gesture(self, initiator: object = None) -> None:
+        """What the gesture that goes on has moved goes back, and no step stays; nothing is a correction."""
+        if self._gesture is not None:
+            self._save_gesture()
+            self._gesture = None
+            self._take_back_top(initiator)
         self._settle()
 
     def _move_in_gesture(

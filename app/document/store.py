@@ -136,8 +136,9 @@ class Store:
         blobs = [(index, first + k, pack_edit(edit)) for k, edit in enumerate(edits)]
         with self._transaction():
             connection = self._connection
-            connection.execute("DELETE FROM piece WHERE step > ? OR (step = ? AND piece >= ?)", (index, index, first))
-            connection.execute("DELETE FROM step WHERE step >= ?", (index,))
+            connection.execute("DELETE FROM piece WHERE step = ? AND piece >= ?", (index, first))
+            self._forget(index + 1)
+            connection.execute("DELETE FROM step WHERE step = ?", (index,))
             connection.execute("INSERT INTO step VALUES (?, ?, ?)", (index, step.label, step.run))
             connection.executemany("INSERT INTO piece (step, piece, edit) VALUES (?, ?, ?)", blobs)
             self._write(index + 1, touched, scene)
@@ -146,6 +147,15 @@ class Store:
         """See `Keeper`."""
         with self._transaction():
             self._write(position, touched, scene)
+
+    def forget(self, index: int) -> None:
+        """See `Keeper`."""
+        with self._transaction():
+            self._forget(index)
+
+    def _forget(self, index: int) -> None:
+        self._connection.execute("DELETE FROM piece WHERE step >= ?", (index,))
+        self._connection.execute("DELETE FROM step WHERE step >= ?", (index,))
 
     def _write(self, position: int, touched: Sequence[AnyTouched], scene: Scene) -> None:
         put_meta(self._connection, "position", position)
