@@ -376,7 +376,7 @@ def test_a_failure_is_told_in_the_panel(qtbot, document, view, tmp_path, show):
     assert film.empty_label.isVisible()
     folder = make_pictures(tmp_path / "shot", range(FRAMES), width=WIDTH, height=HEIGHT)
     (folder / "frame_0002.png").write_bytes(b"\x89PNG\r\n\x1a\nbroken")
-    hints = []
+    hints: list[str] = []
     film.hint.connect(hints.append)
     film.set_source(folder)
     settle(qtbot, film)
@@ -395,6 +395,25 @@ def test_the_thread_ends_with_stop(qtbot, document, view, clip, show):
     film.zoom(1)  # and starts again when it is needed
     settle(qtbot, film)
     assert crop_of(film, 3) is not None
+
+
+def test_the_thread_goes_with_its_panel(qtbot, document, view, clip, monkeypatch):
+    ended: list[bool] = []
+    run = PatchWorker.run
+
+    def noted(self):
+        run(self)
+        ended.append(True)
+
+    monkeypatch.setattr(PatchWorker, "run", noted)
+    view.select([0])
+    film = Filmstrip(document, view)
+    film.set_source(clip)
+    film.show()
+    settle(qtbot, film)
+    assert not ended
+    film.deleteLater()
+    qtbot.waitUntil(lambda: bool(ended))
 
 
 # -- mouse
@@ -430,7 +449,7 @@ def test_dragging_the_picture_onto_the_cross_corrects_the_frame(qtbot, document,
     # The patch at the new place is there at once, and it is exactly that of the frame.
     size = film.patch_size
     with open_source(clip, "bgra") as source:
-        expected = cut_patch(source.frame(WRONG), *now.tolist(), size)
+        expected = cut_patch(source.frame(WRONG), float(now[0]), float(now[1]), size)
     settle(qtbot, film)
     assert likeness(crop_of(film, 0), crop_of(film, WRONG)) > 0.93
     assert np.abs(crop_of(film, WRONG).astype(int) - expected).max() <= 2
@@ -482,7 +501,8 @@ def test_a_drag_can_be_taken_back(qtbot, document, view, clip, show, end):
 
 def test_a_locked_track_refuses(qtbot, document, view, clip, show):
     document.set_locked([0])
-    film, before, refusals = show(document, view, clip), document.table.read([0], 0, FRAMES), []
+    film, before = show(document, view, clip), document.table.read([0], 0, FRAMES)
+    refusals: list[str] = []
     document.refused.subscribe(refusals.append)
     drag(film, WRONG, 30, 12)
     assert document.table.read([0], 0, FRAMES).equals(before)
@@ -493,7 +513,8 @@ def test_a_locked_track_refuses(qtbot, document, view, clip, show):
 
 def test_a_frame_without_a_position_cannot_be_dragged(qtbot, document, view, clip, show):
     document.set_state([0], WRONG, WRONG + 1, State.OUT_OF_VIEW)
-    film, steps, hints = show(document, view, clip), document.history_position, []
+    film, steps = show(document, view, clip), document.history_position
+    hints: list[str] = []
     film.hint.connect(hints.append)
     drag(film, WRONG, 30, 12)
     assert document.history_position == steps
@@ -535,9 +556,9 @@ def test_the_wheel_zooms_the_patches_and_scrolls(qtbot, document, view, clip, sh
 
 def test_arrows_walk_and_enter_goes_there_before_the_shortcuts_of_the_window(qtbot, document, view, clip, show):
     film, stolen = show(document, view, clip), []
-    for key in ("Right", "Return", "V"):
-        shortcut = QShortcut(QKeySequence(key), film)
-        shortcut.activated.connect(lambda key=key: stolen.append(key))
+    for name in ("Right", "Return", "V"):
+        shortcut = QShortcut(QKeySequence(name), film)
+        shortcut.activated.connect(lambda name=name: stolen.append(name))
     film.activateWindow()
     qtbot.waitUntil(film.isActiveWindow)
     view.playhead = 10
@@ -552,6 +573,11 @@ def test_arrows_walk_and_enter_goes_there_before_the_shortcuts_of_the_window(qtb
     assert f"Frame {11 + columns}" in film.strip.accessibleDescription()
     QTest.keyClick(film.strip, Qt.Key.Key_Return)
     assert view.playhead == 11 + columns
+    for key, moves in ((Qt.Key.Key_Up, False), (Qt.Key.Key_PageDown, True), (Qt.Key.Key_PageUp, True)):
+        before = film.strip.current
+        QTest.keyClick(film.strip, key)
+        QTest.keyClick(film.strip, key)  # a second time there is no row there, but still an end to go to
+        assert (abs(film.strip.current - before) > columns) == moves
     for key, frame in ((Qt.Key.Key_End, FRAMES - 1), (Qt.Key.Key_Home, 0)):
         QTest.keyClick(film.strip, key)
         QTest.keyClick(film.strip, Qt.Key.Key_Return)

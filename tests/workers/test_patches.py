@@ -86,7 +86,7 @@ def test_crops_come_in_batches(qtbot, listen, clip):
 
 def test_a_newer_want_ends_the_older_one(qtbot, listen, clip):
     listener = listen(clip)
-    seen_when_asked = []
+    seen_when_asked: list[int] = []
 
     def ask_again(batch):
         if batch.generation == 1 and not seen_when_asked:

@@ -65,6 +65,17 @@ class StripLayout:
         index = row * self.columns + column
         return index if 0 <= column < self.columns and row >= 0 and index < self.count else None
 
+    def below(self, index: int, rows: int) -> int:
+        """The cell this many rows below another one, or that one where there is none."""
+        wanted = index + rows * self.columns
+        return wanted if 0 <= wanted < self.count else index
+
+    def page(self, width: int, height: int) -> int:
+        """How many cells a view of this size holds."""
+        if self.rows > 1:
+            return max(1, height // self.box_height) * self.columns
+        return max(1, width // self.box_width)
+
     def indices_in(self, left: int, top: int, right: int, bottom: int) -> list[int]:
         """The cells of which some part lies in a rectangle, ascending."""
         columns = range(

@@ -5,6 +5,8 @@ error nobody knows is dotted; anchors are diamonds, approved frames have a tick,
 without a position say why.
 """
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 from PySide6.QtCore import QCoreApplication, QLineF, QPointF, QRect, QRectF, Qt
@@ -13,12 +15,13 @@ from PySide6.QtGui import QBrush, QColor, QFont, QImage, QPainter, QPalette, QPe
 from app.panels.filmstrip.cells import Cell
 from app.panels.filmstrip.layout import LABEL
 from app.theme import HALO, OUTLINE, SOURCE_COLOURS, confidence_ramp
-from app.workers.patches import Crop
+from app.workers.patches import Crop, Patch
 from tracker.labels.table import Source, State
 
 THIN, THICK = 2.0, 4.0
 DASH = (1.5, 1.5)  # in widths of the pen
 RAMP_LEVELS = 64
+PIXMAP_BYTES = 32 * 2**20
 FADED = 0.4  # of the colour of a frame that is surely right goes
 FLAG = 6.0  # half the width of the playhead's mark
 SMALL_TEXT = 9  # pixels
@@ -49,6 +52,22 @@ def crop_pixmap(crop: Crop, side: int, ratio: float) -> QPixmap:
     pixmap = QPixmap.fromImage(image)
     pixmap.setDevicePixelRatio(ratio)
     return pixmap
+
+
+class CropPixmaps:
+    """Patches as they were drawn last, all of one size on screen."""
+
+    def __init__(self) -> None:
+        self._look = (0, 0.0)
+        self._pixmaps: dict[Patch, QPixmap] = {}
+
+    def get(self, patch: Patch, side: int, ratio: float, crop_of: Callable[[Patch], Crop | None]) -> QPixmap | None:
+        """The pixmap of a patch; None where there is no crop of it. `side` and `ratio` as for `crop_pixmap`."""
+        if (side, ratio) != self._look or (len(self._pixmaps) + 1) * 4 * (side * ratio) ** 2 > PIXMAP_BYTES:
+            self._look, self._pixmaps = (side, ratio), {}
+        if patch not in self._pixmaps and (crop := crop_of(patch)) is not None:
+            self._pixmaps[patch] = crop_pixmap(crop, side, ratio)
+        return self._pixmaps.get(patch)
 
 
 class CellPainter:
@@ -196,7 +215,7 @@ def _pen(colour: QColor, width: float, style: Qt.PenStyle = Qt.PenStyle.SolidLin
 
 
 def _paint_diamond(painter: QPainter, picture: QRect) -> None:
-    half = max(4.0, min(7.0, picture.width() / 9))
+    half = max(5.0, min(7.0, picture.width() / 9))
     centre = QPointF(picture.topLeft()) + QPointF(half, half)
     corners = [centre + QPointF(x, y) * half for x, y in ((0, -1), (1, 0), (0, 1), (-1, 0))]
     painter.setPen(QPen(QColor(*OUTLINE), 1.4))

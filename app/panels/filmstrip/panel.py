@@ -5,7 +5,7 @@ from itertools import islice
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QHideEvent, QShowEvent
+from PySide6.QtGui import QCloseEvent, QHideEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QStackedLayout, QStyle, QVBoxLayout, QWidget
 
 from app.document.changes import Change
@@ -161,6 +161,11 @@ class Filmstrip(QWidget):
         """A drag cannot go on."""
         super().hideEvent(event)
         self.strip.cancel_drag()
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """The thread ends with it."""
+        super().closeEvent(event)
+        self.stop()
 
     def refresh(self) -> None:
         """Bring all up to date with document and view."""

@@ -22,7 +22,7 @@ from shiboken6 import isValid
 from app.panels.filmstrip.cells import Cell, TrackCells
 from app.panels.filmstrip.correction import Correction
 from app.panels.filmstrip.layout import LABEL, PAD, StripLayout
-from app.panels.filmstrip.painting import CellPainter, crop_pixmap, paint_cross
+from app.panels.filmstrip.painting import CellPainter, CropPixmaps, crop_pixmap, paint_cross
 from app.panels.wording import number
 from app.theme import OUTLINE
 from app.workers.patches import Crop, Patch
@@ -30,14 +30,16 @@ from app.workers.patches import Crop, Patch
 DRAG_FROM = 4  # pixels; a trembling click moves nothing
 CLOSE_UP = 168  # side of the picture that is dragged, where there is room: a pixel of the mouse is a part of one of it
 CROSS_GAP = 6.0
-PIXMAP_BYTES = 32 * 2**20
-STEPS = {
-    Qt.Key.Key_Left: (0, -1),
-    Qt.Key.Key_Right: (0, 1),
-    Qt.Key.Key_Up: (-1, 0),
-    Qt.Key.Key_Down: (1, 0),
+OWN_KEYS = {
+    Qt.Key.Key_Left,
+    Qt.Key.Key_Right,
+    Qt.Key.Key_Up,
+    Qt.Key.Key_Down,
+    Qt.Key.Key_Home,
+    Qt.Key.Key_End,
+    Qt.Key.Key_PageUp,
+    Qt.Key.Key_PageDown,
 }
-OWN_KEYS = {*STEPS, Qt.Key.Key_Home, Qt.Key.Key_End, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown}
 GO_KEYS = {Qt.Key.Key_Return, Qt.Key.Key_Enter}
 
 
@@ -83,7 +85,7 @@ class Strip(QAbstractScrollArea):
         self._press: tuple[QPoint, int] | None = None
         self._dragging = False
         self._focus_before: QWidget | None = None
-        self._pixmaps: dict[Patch, QPixmap] = {}
+        self._pixmaps = CropPixmaps()
         self.setFrameShape(QFrame.Shape.NoFrame)
         # A click leaves the keys with the picture, as everywhere: then the arrows step the playhead.
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
@@ -97,8 +99,6 @@ class Strip(QAbstractScrollArea):
 
     def show_cells(self, cells: TrackCells | None, layout: StripLayout, patch_size: int) -> None:
         """Show these cells, in this layout."""
-        if layout.side != self.layout_.side:
-            self._pixmaps.clear()
         self.cells, self.layout_, self._patch_size = cells, layout, patch_size
         self.current = max(0, min(self.current, layout.count - 1))
         self._update_bars()
@@ -187,7 +187,6 @@ class Strip(QAbstractScrollArea):
 
     def _refresh_look(self) -> None:
         self._painter = CellPainter(self.palette(), self.font(), self.devicePixelRatioF())
-        self._pixmaps.clear()
         self.viewport().update()
 
     # -- painting
@@ -197,8 +196,9 @@ class Strip(QAbstractScrollArea):
         painter = QPainter(self.viewport())
         painter.fillRect(event.rect(), self.palette().color(QPalette.ColorRole.Base))
         if self.cells is not None:
-            for index in sorted({index for rect in event.region() for index in self._indices_in(rect)}):
-                self._paint_cell(painter, self.cells, index)
+            for index in self._indices_in(event.rect()):
+                if event.region().intersects(self._box(index)):
+                    self._paint_cell(painter, self.cells, index)
             at = self.cells.index_of(self._playhead)
             if at is not None and at < self.layout_.count:
                 self._painter.paint_playhead(painter, self._box(at), int(self.cells.frames[at]) == self._playhead)
@@ -224,13 +224,7 @@ class Strip(QAbstractScrollArea):
         if not cell.placed:
             return None
         patch = Patch(cell.frame, cell.x, cell.y, self._patch_size)
-        pixmap = self._pixmaps.get(patch)
-        if pixmap is None and (crop := self._crop_of(patch)) is not None:
-            ratio = self.devicePixelRatioF()
-            if (len(self._pixmaps) + 1) * (self.layout_.side * ratio) ** 2 * 4 > PIXMAP_BYTES:
-                self._pixmaps.clear()
-            pixmap = self._pixmaps[patch] = crop_pixmap(crop, self.layout_.side, ratio)
-        return pixmap
+        return self._pixmaps.get(patch, self.layout_.side, self.devicePixelRatioF(), self._crop_of)
 
     def _paint_close_up(self, painter: QPainter, index: int, correction: Correction) -> None:
         rect = self._close_up(index)
@@ -286,7 +280,7 @@ class Strip(QAbstractScrollArea):
         if self._dragging:
             scale = self._patch_size / self._close_up(index).width()
             self.dragged.emit(index, moved.x() * scale, moved.y() * scale)
-            self.viewport().update()
+            self.viewport().update(self._close_up(index).adjusted(-3, -3, 3, 3))
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """A click goes to the frame, a drag is over."""
@@ -365,23 +359,19 @@ class Strip(QAbstractScrollArea):
             super().keyPressEvent(event)
 
     def _walk(self, key: Qt.Key) -> None:
-        columns, last = self.layout_.columns, self.layout_.count - 1
-        page = max(1, self.viewport().height() // self.layout_.box_height) if self.layout_.rows > 1 else 1
-        across = max(1, min(columns, self.viewport().width() // self.layout_.box_width))
-        jump = page * columns if self.layout_.rows > 1 else across
-        if key in STEPS:
-            down, right = STEPS[key]
-            wanted = self.current + right + down * columns
-            if down and not 0 <= wanted <= last:
-                wanted = self.current
-        else:
-            wanted = {
-                Qt.Key.Key_Home: 0,
-                Qt.Key.Key_End: last,
-                Qt.Key.Key_PageUp: self.current - jump,
-                Qt.Key.Key_PageDown: self.current + jump,
-            }[key]
-        self.current = max(0, min(last, wanted))
+        layout, room = self.layout_, self.viewport().size()
+        page = layout.page(room.width(), room.height())
+        wanted = {
+            Qt.Key.Key_Left: self.current - 1,
+            Qt.Key.Key_Right: self.current + 1,
+            Qt.Key.Key_Up: layout.below(self.current, -1),
+            Qt.Key.Key_Down: layout.below(self.current, 1),
+            Qt.Key.Key_Home: 0,
+            Qt.Key.Key_End: layout.count,
+            Qt.Key.Key_PageUp: self.current - page,
+            Qt.Key.Key_PageDown: self.current + page,
+        }[key]
+        self.current = max(0, min(layout.count - 1, wanted))
         self._bring_into_view(self.current)
         self._describe()
         self.viewport().update()
