@@ -13,6 +13,7 @@ from tracker.inference.cotracker import CoTrackerTracker
 from tracker.inference.feature_cache import FeatureCache
 from tracker.inference.online import OnlineSession
 from tracker.inference.session import Cancelled, Prediction
+from tracker.models.cotracker3 import CoTracker3
 
 WIDTH, HEIGHT = 120, 80
 
@@ -227,6 +228,32 @@ def test_two_windows_tell_how_far_they_disagree(area):
     for point, start in enumerate((0, 3, 11, 20)):
         # Once only: before the first window's second half, and in the last window's.
         assert np.isfinite(values[:, point]).tolist() == [max(8, start) <= t < 32 for t in range(40)]
+
+
+def test_a_network_that_keeps_its_first_guess_tells_how_far_off_it_finds_it(monkeypatch):
+    """Between the guess and the refinement, whichever of them is given, and from the query on."""
+    model = small_model(levels=3, matching=True, flow=True)
+    assert model.chooser is not None
+    refine, apart, given = CoTracker3.refine, [], []
+
+    def noting(model, pyramid, templates, guess, *args, **options):
+        history = refine(model, pyramid, templates, guess, *args, **options)
+        scale = torch.tensor([119 / 95, 79 / 63]) * model.config.stride
+        apart.append(((history[-2].coords - guess.coords)[0] * scale).norm(dim=-1).T)
+        given.append(((history[-1].coords - guess.coords)[0]).norm(dim=-1).T)
+        return history
+
+    monkeypatch.setattr(CoTracker3, "refine", noting)
+    online = session(model)
+    online.add_points(some_queries(0, 5), np.arange(2))
+    pieces = [found for k in range(0, 32, 8) if (found := online.step(small_clip(32)[k : k + 8])) is not None]
+    for piece, want in zip(pieces, apart, strict=True):
+        said = by_frame([piece], 40)[piece.first_frame : piece.end_frame]
+        known = np.isfinite(piece.visibility)
+        np.testing.assert_allclose(said[known], want.numpy()[known], atol=1e-4)
+        assert np.isnan(said[~known]).all()
+    kept = torch.stack(given) == 0  # where the given positions alone would say nothing
+    assert torch.stack(apart)[kept].max() > 0.05
 
 
 @pytest.mark.parametrize("chunk", [1, 5, 40])

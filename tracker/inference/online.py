@@ -250,9 +250,8 @@ class OnlineSession:
             predictions = [self._prediction(points, first_guess(points.places[None], count), nothing)]
         else:
             with torch.inference_mode():
-                points, result = self._work.attempt(lambda: self._refine(state, should_stop))
-            given = result.frames(0, count)
-            predictions = [self._prediction(points, given, self._disagreement(points, given))]
+                points, result, apart = self._work.attempt(lambda: self._refine(state, should_stop))
+            predictions = [self._prediction(points, result.frames(0, count), apart[:count])]
             carried = torch.ones_like(points.carried)
             points = replace(points, overlap=result.frames(self._step, self._window), carried=carried)
         self._state = _State(
@@ -260,8 +259,8 @@ class OnlineSession:
         )
         return predictions
 
-    def _refine(self, state: _State, should_stop: ShouldStop | None) -> tuple[_Points, Estimate]:
-        """The points, with the templates of those that start in this window, and the window's result."""
+    def _refine(self, state: _State, should_stop: ShouldStop | None) -> tuple[_Points, Estimate, Tensor]:
+        """The points, with the templates of those that start in this window, the window's result and disagreement."""
 
         def ask() -> None:
             if should_stop is not None and should_stop():
@@ -285,7 +284,7 @@ class OnlineSession:
                 max_tokens=self._work.max_tokens,
                 before_iteration=ask,
             )
-        return points, history[-1]
+        return points, history[-1], self._disagreement(points, guess, history)
 
     def _guess(
         self, state: _State, points: _Points, pyramid: list[Tensor], templates: list[Tensor], order: list[int]
@@ -307,14 +306,20 @@ class OnlineSession:
         templates = tuple(old.index_copy(0, rows, new[0]) for old, new in zip(points.templates, found, strict=True))
         return replace(points, templates=templates, described=points.described.index_fill(0, rows, True))
 
-    def _disagreement(self, points: _Points, estimate: Estimate) -> Tensor:
-        """(T, N) video pixels between this window's result and that of the one before; NaN where there was none."""
-        count = min(estimate.coords.shape[2], points.overlap.coords.shape[2])
-        now, before = (
-            self._space.to_video(self._model.report(one.frames(0, count))[0][0]) for one in (estimate, points.overlap)
-        )
-        apart = torch.linalg.vector_norm(now - before, dim=-1).masked_fill(~points.carried, torch.nan)
-        return torch.cat([apart, apart.new_full((estimate.coords.shape[2] - count, len(points.ids)), torch.nan)])
+    def _disagreement(self, points: _Points, guess: Estimate, history: list[Estimate]) -> Tensor:
+        """(T, N) video pixels from where the window began to where refinement came out; NaN where that says nothing.
+
+        On the frames that two windows share, a window begins with the result of the one before. A network that chooses
+        between its first guess and the refinement has two answers for every frame, and tells how far they are apart
+        whichever it gives: it nearly always keeps what the window before found.
+        """
+        refined = history[-1] if self._model.chooser is None else history[-2]
+        before, now = (self._space.to_video(self._model.report(one)[0][0]) for one in (guess, refined))
+        apart = torch.linalg.vector_norm(now - before, dim=-1)
+        if self._model.chooser is None:
+            apart[self._window - self._step :] = torch.nan
+            apart = apart.masked_fill(~points.carried, torch.nan)
+        return apart
 
     def _prediction(self, points: _Points, estimate: Estimate, disagreement: Tensor) -> Prediction:
         """In pixels and probabilities, without support points."""

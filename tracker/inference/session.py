@@ -26,8 +26,8 @@ class Prediction:
             NaN where the tracker says nothing (before the query frame).
         visibility: (T, N) float32, raw probability in 0..1 that the point is seen.
         confidence: (T, N) float32, raw probability in 0..1 that the position is right.
-        disagreement: (T, N) float32 pixels between two predictions of the same cell, NaN where there was but one; None
-            for NaN everywhere.
+        disagreement: (T, N) float32 pixels between two predictions of the same cell (of two windows, of first guess and
+            refinement, or there and back again), NaN where there was but one; None for NaN everywhere.
         patch_change: (T, N) float32, one less the correlation of the picture here with the picture at the point's
             query, NaN where nobody looked; None for NaN everywhere.
     """
