@@ -39,8 +39,6 @@ class GhostItem(pg.GraphicsObject):
     def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
         """Draw in pixels of the viewport."""
         wanted, frame = self._canvas.view.take, self._canvas.frame
-        if not hasattr(self._document, "takes"):
-            return
         take = next((take for take in self._document.takes if take.id == wanted), None)
         if take is None or not 0 <= frame - take.start < take.cells.shape[0]:
             return

@@ -63,6 +63,7 @@ class HighlightItem(pg.GraphicsObject):
         table, frame = self._appearance.table, self._canvas.frame
         columns = table.columns(ids)
         drawn = self._appearance.drawn(frame)[columns]
+        hidden = self._appearance.hidden()[columns]
         centres = self._canvas.mapping().points(table.rows("xy")[frame][columns])
         ratio = self._canvas.viewport.devicePixelRatioF()
         painter.setOpacity(opacity)
@@ -72,6 +73,7 @@ class HighlightItem(pg.GraphicsObject):
         if len(ids) > LABEL_LIMIT:
             return
         states = table.rows("state")[frame][columns]
+        states[hidden] = State.UNLABELLED
         for track_id, shown, centre, state in zip(ids, drawn, centres, states, strict=True):
             name = table.track(track_id).name
             if shown:

@@ -93,10 +93,10 @@ class Placing(QObject):
         self._tell()
 
     def drop(self) -> None:
-        """The gesture is over and its edits are taken back by whoever made them."""
+        """The gesture is over and what it did is taken back."""
         self._corrected.clear()
         if self._canvas.document is not None:
-            self._canvas.document.end_gesture()
+            self._canvas.document.cancel_gesture(self._canvas)
 
     def _tell(self) -> None:
         corrected, self._corrected = list(self._corrected), {}

@@ -28,7 +28,6 @@ class _Act:
     start: tuple[float, float]
     mode: _Mode = _Mode.PRESSED
     gesture: int = 0
-    steps: int = 0  # of undo, before the drag
 
 
 class SelectTool(Tool):
@@ -94,11 +93,8 @@ class SelectTool(Tool):
         if act is None:
             return False
         self.canvas.set_band(None)
-        document = self.canvas.document
-        if act.mode is _Mode.MOVING and document is not None:
+        if act.mode is _Mode.MOVING:
             self.canvas.placing.drop()
-            if document.history_position > act.steps:
-                document.undo()
         return True
 
     def finish(self) -> None:
@@ -125,7 +121,6 @@ class SelectTool(Tool):
         elif act.was_selected:
             act.mode = _Mode.MOVING
             act.gesture = canvas.new_gesture()
-            act.steps = canvas.document.history_position if canvas.document is not None else 0
         else:
             act.mode = _Mode.REFUSED
             canvas.hint.emit(canvas.tr("Now it is selected: drag it again to move it."))

@@ -37,7 +37,7 @@ class _Wanted:
     mapping: Mapping
     size: tuple[int, int]
     length: int
-    colour_by: str
+    colour_by: tuple[str, float]  # and the threshold of the expected error, where colours tell that
     columns: tuple[int, ...] | None  # None: all tracks
     thickness: int
 
@@ -76,7 +76,8 @@ class TrailLayer:
         length = self._view.trail_length
         tracks = self._table.n_tracks if columns is None else len(columns)
         thickness = 2 if tracks * length <= THICK_LIMIT else 1
-        wanted = _Wanted(mapping, size, length, self._view.colour_by, columns, thickness)
+        knee = self._view.error_threshold if self._view.colour_by == "error" else 0.0
+        wanted = _Wanted(mapping, size, length, (self._view.colour_by, knee), columns, thickness)
         same = wanted == self._wanted
         if same and frame == self._frame and not (fine and self.coarse):
             return True
@@ -91,9 +92,11 @@ class TrailLayer:
 
     def _columns(self) -> tuple[int, ...] | None:
         few = self._view.hide_others and self._view.selection
-        if not few and self._table.n_tracks <= TRACK_LIMIT:
-            return None
-        return tuple(self._table.columns(self._appearance.selection()).tolist())
+        hidden = self._appearance.hidden()
+        if few or self._table.n_tracks - hidden.sum() > TRACK_LIMIT:
+            columns = self._table.columns(self._appearance.selection())
+            return tuple(columns[~hidden[columns]].tolist())
+        return tuple(np.flatnonzero(~hidden).tolist()) if hidden.any() else None
 
     # -- drawing
 
@@ -152,7 +155,7 @@ class TrailLayer:
         if wanted.columns is not None:
             index = index[list(wanted.columns)]
         colours = self._appearance.colours()
-        if wanted.colour_by == "confidence":
+        if wanted.colour_by[0] == "confidence":
             index = index * TRAIL_LEVELS // len(colours)
             colours = colours[len(colours) // TRAIL_LEVELS - 1 :: len(colours) // TRAIL_LEVELS]
         known = np.isfinite(paths[..., 0])
