@@ -20,12 +20,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tracker.models.correlation import build_pyramid, correlate, sample_templates
+from tracker.models.correlation import build_pyramid, sample_templates
 from tracker.models.embedding import FOURIER_SCALES, displacements, fourier_embedding, time_embedding
 from tracker.models.encoder import FeatureEncoder, normalise_features
 from tracker.models.estimate import Estimate, carry_over, first_guess, join_windows
 from tracker.models.guess import follow_flow_in_batch, grey_frames
-from tracker.models.matching import SEARCH_LEVEL, Chooser, Matching, fits
+from tracker.models.held import Held, correlate_both, fit_both, keep_held
+from tracker.models.matching import SEARCH_LEVEL, Chooser, Matching
 from tracker.models.output import Choice, TrackOutput, WindowIterations
 from tracker.models.updateformer import Mlp, UpdateFormer
 
@@ -277,6 +278,7 @@ class CoTracker3(nn.Module):
         max_tokens: int = 4096,
         before_iteration: Callable[[], None] | None = None,
         choices: list[Choice] | None = None,
+        held: Held | None = None,
     ) -> list[Estimate]:
         """Refine one window; the estimate after each iteration, the last being the result.
 
@@ -291,6 +293,7 @@ class CoTracker3(nn.Module):
             max_tokens: about how many of the N * T tokens are worked on at once. Bounds the memory, not the result.
             before_iteration: called before every iteration; may raise to stop.
             choices: where to add what that choice was made from, which training needs.
+            held: positions that stay as they are, and templates from there.
         """
         if torch.is_autocast_enabled(pyramid[0].device.type):
             reduced = torch.get_autocast_dtype(pyramid[0].device.type)
@@ -298,33 +301,40 @@ class CoTracker3(nn.Module):
             templates = [template.to(reduced) for template in templates]
         time = self._time_embedding(guess.coords.shape[2])
         history = []
+        guess = guess._replace(coords=keep_held(held, guess.coords))
         begun = guess.coords.detach()
         for _ in range(self.config.iterations if iters is None else iters):
             if before_iteration is not None:
                 before_iteration()
             guess = Estimate(guess.coords.detach(), guess.visibility, guess.confidence)
-            tokens, matched = self._tokens(pyramid, templates, guess, time, max_tokens)
+            tokens, matched = self._tokens(pyramid, templates, guess, time, max_tokens, held)
             delta = self.updateformer(tokens, max_tokens).to(guess.coords.dtype)
             coords = guess.coords + delta[..., :2]
             if matched is not None:
                 coords = coords + (matched * delta[..., 4:, None].sigmoid()).sum(-2)
-            guess = Estimate(coords, guess.visibility + delta[..., 2], guess.confidence + delta[..., 3])
+            guess = Estimate(
+                keep_held(held, coords), guess.visibility + delta[..., 2], guess.confidence + delta[..., 3]
+            )
             history.append(guess)
         if self.chooser is not None and history:
-            scores = [self._scores(pyramid, templates, coords, max_tokens) for coords in (begun, guess.coords.detach())]
-            keep = self.chooser(*scores, guess.coords.detach() - begun, guess.visibility, guess.confidence)
+            refined = guess.coords.detach()
+            scores = [self._scores(pyramid, templates, coords, max_tokens, held) for coords in (begun, refined)]
+            keep = self.chooser(*scores, refined - begun, guess.visibility, guess.confidence)
             if choices is not None:
-                choices.append(Choice(begun, guess.coords.detach(), keep))
+                choices.append(Choice(begun, refined, keep))
             history.append(guess._replace(coords=torch.where(keep[..., None] > 0, begun, guess.coords)))
         return history
 
-    def _scores(self, pyramid: list[Tensor], templates: list[Tensor], coords: Tensor, max_tokens: int) -> Tensor:
+    def _scores(
+        self, pyramid: list[Tensor], templates: list[Tensor], coords: Tensor, max_tokens: int, held: Held | None
+    ) -> Tensor:
         """(B, N, T, levels) how like the templates the frames are at `coords`, some points at a time."""
         size = max(1, min(max_tokens, TOKENS_ON_CPU) // coords.shape[2])
         pieces = []
         for first in range(0, max(1, coords.shape[1]), size):
             some = slice(first, first + size)
-            pieces.append(fits(pyramid, [one[:, some] for one in templates], coords[:, some], self.config.radius))
+            few, radius = [one[:, some] for one in templates], self.config.radius
+            pieces.append(fit_both(held, some, pyramid, few, coords[:, some], radius))
         return torch.cat(pieces, dim=1)
 
     def _tokens(
@@ -334,6 +344,7 @@ class CoTracker3(nn.Module):
         guess: Estimate,
         time: Tensor,
         max_tokens: int,
+        held: Held | None,
     ) -> tuple[Tensor, Tensor | None]:
         """The transformer's input (B, N, T, width), computed for some points at a time, and what matching found.
 
@@ -350,7 +361,8 @@ class CoTracker3(nn.Module):
             coords = guess.coords[:, some]
             parts, steps = [state[:, some]], []
             for i, (level, template) in enumerate(zip(pyramid, templates, strict=True)):
-                correlation = correlate(level, template[:, some], coords / 2**i, self.config.radius)
+                places, radius = coords / 2**i, self.config.radius
+                correlation = correlate_both(held, i, some, level, template[:, some], places, radius)
                 parts.append(self.corr_mlp(correlation))
                 if self.matching is not None:
                     step, values = self.matching(correlation, i)

@@ -1,0 +1,280 @@
+"""Tracks between anchors anew: both ends held where there are two, running out where there is one.
+
+Between two anchors the path is found forward and backward, and both are made one (`bridge_solve`). Everything that was
+seen before is known again by its frame's number: a correction decodes and encodes nothing.
+"""
+
+import math
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracker.files import InputError
+from tracker.inference.bridge_flow import Floats, Spans
+from tracker.inference.bridge_solve import Evidence, solve
+from tracker.inference.bridge_window import Window
+from tracker.inference.lucas_kanade import LucasKanade
+from tracker.inference.session import Cancelled, Prediction, ShouldStop, Tracker
+from tracker.video import FrameSource
+
+Anchor = tuple[float, float, float]  # frame, x, y in pixels of the displayed frame
+
+MOST_CELLS = 20_000  # points x frames that are solved together
+MOST_WASTE = 1.5  # of the cells that gaps have, how many those have that are solved together for them
+SUDDEN = 6.0  # pixels of the pictures in work, of a step that no measured motion explains
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Frames of one track that are to be found anew.
+
+    Attributes:
+        id: of the track. One that has several gaps in a call is solved one gap after the other.
+        left, right: frame, x, y of the anchors on both sides; one may be missing.
+        start, end: the frames to give, end exclusive, strictly between the anchors.
+    """
+
+    id: int
+    left: Anchor | None
+    right: Anchor | None
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Remark:
+    """What a person should know of the frames [start, end) of a track.
+
+    "cut": another scene lies between, what neither side reaches was left out. "hidden": the point is hidden all
+    through. "apart": both directions lead to different places, and nothing says which is right.
+    """
+
+    id: int
+    start: int
+    end: int
+    reason: Literal["cut", "hidden", "apart"]
+
+
+@dataclass(frozen=True)
+class Bridged:
+    """What became known. NaN positions where nothing is claimed; where also confidence is NaN nothing was asked."""
+
+    prediction: Prediction
+    remarks: tuple[Remark, ...] = ()
+
+
+class View(Protocol):
+    """The video as a tracker sees it."""
+
+    def to_work(self, points: Floats) -> Floats:
+        """(..., 2) pixels of the video -> those of the pictures in work."""
+
+    def to_video(self, points: Floats) -> Floats:
+        """(..., 2) the other way round."""
+
+    def evidence(self, spans: Spans) -> Evidence:
+        """What can be asked of N gaps."""
+
+    def run_out(self, spans: Spans) -> Iterator[Window]:
+        """From the first anchors on, window after window."""
+
+
+class BridgeRun:
+    """Iterate over it, once, to solve gaps; each gap between two anchors comes as a whole, others window by window.
+
+    Attributes:
+        frames_done, frames_total: progress, in frames that are given.
+    """
+
+    def __init__(
+        self,
+        source: FrameSource,
+        tracker: Tracker,
+        gaps: Sequence[Gap],
+        *,
+        cache: Any = None,
+        on_progress: Callable[[int, int], object] | None = None,
+    ) -> None:
+        """
+        Args:
+            source: belongs to the thread that iterates.
+            cache: features of frames; the tracker's own where None.
+            on_progress: called with `frames_done` and `frames_total` after every piece.
+
+        Raises:
+            InputError: an anchor lies outside the video or the picture, two on one frame, or a gap is not between them.
+        """
+        for gap in gaps:
+            _check(gap, source)
+        self._source, self._tracker, self._cache = source, tracker, cache
+        self._gaps = list(gaps)
+        self._on_progress = on_progress
+        self._cancelled = threading.Event()
+        self.frames_done = 0
+        self.frames_total = sum(gap.end - gap.start for gap in gaps)
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether `cancel` was called."""
+        return self._cancelled.is_set()
+
+    def cancel(self) -> None:
+        """Stop within one window. Any thread. Of a gap between two anchors that is not solved nothing is given."""
+        self._cancelled.set()
+
+    def __iter__(self) -> Iterator[Bridged]:
+        """Do it.
+
+        Raises:
+            InputError: a frame cannot be decoded; what was solved before is given before.
+        """
+        try:
+            view = _open_view(self._source, self._tracker, self._cache, self._cancelled.is_set)
+            for batch in batches([gap for gap in self._gaps if gap.left and gap.right]):
+                yield self._solve(view, batch)
+            for backward in (False, True):
+                ends = [gap for gap in self._gaps if (gap.left is None) == backward and not (gap.left and gap.right)]
+                for batch in unique_ids(ends):
+                    yield from self._run_out(view, batch, backward)
+        except Cancelled:
+            self.frames_total = self.frames_done
+
+    def _solve(self, view: View, gaps: list[Gap]) -> Bridged:
+        """Gaps between two anchors."""
+        anchors = np.array([(gap.left, gap.right) for gap in gaps], np.float64)  # (N, 2, 3)
+        times = np.rint(anchors[..., 0]).astype(np.int64)
+        low = int(times.min())
+        places = view.to_work(anchors[..., 1:])
+        frames = range(low, int(times.max()) + 1)
+        spans = Spans(frames, times[:, 0] - low, times[:, 1] - low, places[:, 0], places[:, 1])
+        solved = solve(view.evidence(spans), spans)
+        path, forward, backward = (view.to_video(one) for one in (solved.path, solved.forward, solved.backward))
+        apart = np.linalg.norm(forward - backward, axis=-1)
+        asked = [(gap.start - low, gap.end - low) for gap in gaps]
+        prediction = _prediction(low, gaps, asked, path, solved.visibility, solved.confidence, apart)
+        self._count(sum(gap.end - gap.start for gap in gaps))
+        return Bridged(prediction)
+
+    def _run_out(self, view: View, gaps: list[Gap], backward: bool) -> Iterator[Bridged]:
+        """Gaps with one anchor, all in one direction."""
+        sign = -1 if backward else 1
+        anchors = np.array([gap.right if backward else gap.left for gap in gaps], np.float64)
+        moments = sign * np.rint(anchors[:, 0]).astype(np.int64)
+        low = int(moments.min())
+        bounds = np.array([(1 - gap.end, 1 - gap.start) if backward else (gap.start, gap.end) for gap in gaps]) - low
+        frames = [sign * moment for moment in range(low, low + int(bounds.max()))]
+        counted = 0
+        first, places = moments - low, view.to_work(anchors[:, 1:])
+        for window in view.run_out(Spans(frames, first, np.full(len(gaps), len(frames)), places, places)):
+            length = len(window.path)
+            asked = [tuple(np.clip(bound - window.first, 0, length).tolist()) for bound in bounds]
+            values = (view.to_video(window.path), window.visibility, window.confidence)
+            prediction = _prediction(window.first, gaps, asked, *values)
+            reached = np.clip(window.first + length, bounds[:, 0], bounds[:, 1]) - bounds[:, 0]
+            self._count(int(reached.sum()) - counted)
+            counted = int(reached.sum())
+            yield Bridged(_mirrored(prediction, frames) if backward else _moved(prediction, low))
+
+    def _count(self, frames: int) -> None:
+        self.frames_done = min(self.frames_total, self.frames_done + frames)
+        if self._on_progress is not None:
+            self._on_progress(self.frames_done, self.frames_total)
+
+
+def batches(gaps: Sequence[Gap]) -> list[list[Gap]]:
+    """Gaps between two anchors that are worth solving together: over much the same frames, no track twice."""
+    found: list[tuple[int, int, int, list[Gap]]] = []  # first frame, last frame, cells of the gaps, gaps
+    for gap in sorted(gaps, key=lambda gap: (gap.start, gap.end)):
+        cells = gap.end - gap.start + 2
+        for i, (low, high, own, members) in enumerate(found):
+            low, high, own = min(low, gap.start), max(high, gap.end), own + cells
+            whole = (high - low + 2) * (len(members) + 1)
+            if whole <= min(MOST_CELLS, MOST_WASTE * own) and all(gap.id != other.id for other in members):
+                found[i] = (low, high, own, [*members, gap])
+                break
+        else:
+            found.append((gap.start, gap.end, cells, [gap]))
+    return [members for *_, members in found]
+
+
+def unique_ids(gaps: Sequence[Gap]) -> list[list[Gap]]:
+    """As few lists as may be, with no track twice in one."""
+    found: list[list[Gap]] = []
+    for gap in gaps:
+        for members in found:
+            if all(gap.id != other.id for other in members):
+                members.append(gap)
+                break
+        else:
+            found.append([gap])
+    return found
+
+
+def _prediction(
+    low: int,
+    gaps: Sequence[Gap],
+    asked: Sequence[tuple[int, int]],
+    path: Floats,
+    visibility: Floats,
+    confidence: Floats,
+    disagreement: Floats | None = None,
+) -> Prediction:
+    """Of the rows that were asked for, of each gap; NaN in the others."""
+    times = np.arange(len(path))[:, None]
+    bounds = np.array(asked)
+    inside = (times >= bounds[:, 0]) & (times < bounds[:, 1])
+
+    def only(values: Floats) -> NDArray[np.float32]:
+        shown = inside.reshape(*inside.shape, *[1] * (values.ndim - 2))
+        return np.where(shown, values, np.nan).astype(np.float32)
+
+    ids = np.array([gap.id for gap in gaps], np.int64)
+    apart = None if disagreement is None else only(disagreement)
+    return Prediction(low, ids, only(path), only(visibility), only(confidence), apart)
+
+
+def _moved(prediction: Prediction, low: int) -> Prediction:
+    return Prediction(
+        prediction.first_frame + low, prediction.ids, prediction.tracks, prediction.visibility, prediction.confidence
+    )
+
+
+def _mirrored(prediction: Prediction, frames: Sequence[int]) -> Prediction:
+    """Of a run over frames that run back, in the order of the video."""
+    last = prediction.first_frame + len(prediction.tracks) - 1
+    values = (prediction.tracks[::-1], prediction.visibility[::-1], prediction.confidence[::-1])
+    return Prediction(frames[last], prediction.ids, *(np.ascontiguousarray(one) for one in values))
+
+
+def _open_view(source: FrameSource, tracker: Tracker, cache: Any, should_stop: ShouldStop) -> View:
+    if isinstance(tracker, LucasKanade):
+        from tracker.inference.bridge_grey import GreyView
+
+        return GreyView(source, tracker, cache, should_stop)
+    from tracker.inference.bridge_network import NetworkView
+    from tracker.inference.cotracker import CoTrackerTracker
+
+    assert isinstance(tracker, CoTrackerTracker)
+    return NetworkView(source, tracker, cache, should_stop)
+
+
+def _check(gap: Gap, source: FrameSource) -> None:
+    name, size = f"{source.name}: track {gap.id}", f"{source.width}x{source.height}"
+    anchors = [anchor for anchor in (gap.left, gap.right) if anchor is not None]
+    if not anchors:
+        raise InputError(f"{name}: a gap needs an anchor on one side at least")
+    for frame, x, y in anchors:
+        if not all(map(math.isfinite, (frame, x, y))) or not 0 <= round(frame) < source.frame_count:
+            raise InputError(f"{name}: an anchor on frame {frame:g}, but the frames are 0 to {source.frame_count - 1}")
+        if not (-0.5 <= x <= source.width - 0.5 and -0.5 <= y <= source.height - 0.5):
+            raise InputError(f"{name}: the anchor at {x:g}, {y:g} lies outside the picture of {size} pixels")
+    left = -1 if gap.left is None else round(gap.left[0])
+    right = source.frame_count if gap.right is None else round(gap.right[0])
+    if left == right:
+        raise InputError(f"{name}: there are two anchors on frame {left}")
+    if not left < gap.start < gap.end <= right:
+        raise InputError(f"{name}: frames {gap.start} to {gap.end} (end exclusive) do not lie between the anchors")
