@@ -7,6 +7,7 @@ from PySide6.QtCore import QEvent, QItemSelection, QItemSelectionModel, QModelIn
 from PySide6.QtGui import QFontMetrics, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
+    QApplication,
     QHeaderView,
     QLabel,
     QLineEdit,
@@ -24,6 +25,7 @@ from app.panels.item_views import wash_selection
 from app.panels.subscriptions import Subscriptions
 from app.panels.track_model import AT_PLAYHEAD, Column, TrackModel
 from app.theme import SPACE_L, SPACE_M, SPACE_S
+from tracker.labels.table import TrackInfo
 
 ROW_HEIGHT = 26
 ICON_COLUMN = 28
@@ -95,6 +97,7 @@ class TrackList(QWidget):
         self._document = document
         self.model.set_playhead(self._frame())
         self.model.set_document(document)
+        self.model.set_hidden(self._view.hidden)
         if document is not None:
             self._subscriptions.add(document.changed, self._document_changed)
         self._subscriptions.add(self._view.changed, self._view_changed)
@@ -175,7 +178,7 @@ class TrackList(QWidget):
             (Column.GROUP, "background"),
         ):
             header.resizeSection(column, metrics.horizontalAdvance(widest) + SPACE_M)
-        for column in (Column.STATE, Column.LOCK):
+        for column in (Column.STATE, Column.EYE, Column.LOCK):
             header.resizeSection(column, ICON_COLUMN)
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
 
@@ -201,6 +204,8 @@ class TrackList(QWidget):
             if self.model.tracks_changed():
                 self._show_selection()
             self._rows_changed()
+        elif change.kind == "groups":
+            self.model.groups_changed()
 
     def _view_changed(self, name: str) -> None:
         if name == "playhead":
@@ -208,6 +213,8 @@ class TrackList(QWidget):
             self._refresh_visible()
         elif name == "selection":
             self._show_selection()
+        elif name == "hidden":
+            self.model.set_hidden(self._view.hidden)
 
     def _refresh_visible(self, left: Column = AT_PLAYHEAD[0], right: Column = AT_PLAYHEAD[-1]) -> None:
         """Draw the rows in view again, only the columns that follow the playhead."""
@@ -286,9 +293,17 @@ class TrackList(QWidget):
     # -- what a person does
 
     def _clicked(self, index: QModelIndex) -> None:
+        track = self.model.track_at(index.row())
         if index.column() == Column.LOCK and self._document is not None:
-            track = self.model.track_at(index.row())
             self._document.set_locked([track.id], not track.locked)
+        elif index.column() == Column.EYE:
+            alone = bool(QApplication.keyboardModifiers() & Qt.KeyboardModifier.AltModifier)
+            self._view.hidden = self._all_but(track.id) if alone else self._view.hidden ^ {track.id}
+
+    def _all_but(self, track_id: int) -> frozenset[int]:
+        """All other tracks; none where they are all hidden already, so that a second click shows them again."""
+        others = frozenset(self.model.table.ids.tolist()) - {track_id}
+        return frozenset() if others and others <= self._view.hidden else others
 
     def _show_menu(self, position: QPoint) -> None:
         index = self.table_view.indexAt(position)
@@ -299,27 +314,38 @@ class TrackList(QWidget):
         """What can be done with the selected tracks; it deletes itself when it closes."""
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        name = self.model.index(index.row(), Column.NAME)
+        name, track = self.model.index(index.row(), Column.NAME), self.model.track_at(index.row())
         menu.addAction(self.tr("Rename"), lambda: self.table_view.edit(name))
-        locked = self.model.track_at(index.row()).locked
-        menu.addAction(self.tr("Unlock") if locked else self.tr("Lock"), lambda: self._lock_selected(not locked))
-        menu.addSeparator()
-        for text, action in (
-            (self.tr("Track forward"), "run.forward"),
-            (self.tr("Track backward"), "run.backward"),
-            (self.tr("Re-track up to the next anchor"), "run.retrack"),
-            ("", ""),
-            (self.tr("Delete"), "edit.delete"),
-        ):
-            if action:
-                menu.addAction(text, partial(self.action_requested.emit, action))
-            else:
+        for entry in self._entries(track):
+            if entry is None:
                 menu.addSeparator()
+            else:
+                text, action_id, enabled = entry
+                menu.addAction(text, partial(self.action_requested.emit, action_id)).setEnabled(enabled)
         return menu
 
-    def _lock_selected(self, locked: bool) -> None:
-        if self._document is not None:
-            self._document.set_locked(self._view.selection, locked)
+    def _entries(self, track: TrackInfo) -> list[tuple[str, str, bool] | None]:
+        """Text, action and whether it can be done; None for a line. The window does the actions."""
+        hidden, several = track.id in self._view.hidden, len(self._view.selection) > 1
+        return [
+            (self.tr("Set group…"), "group.set", True),
+            (self.tr("Rename group…"), "group.rename", bool(track.group)),
+            (self.tr("Unlock") if track.locked else self.tr("Lock"), "tracks.lock", True),
+            (self.tr("Show") if hidden else self.tr("Hide"), "tracks.hide", True),
+            (self.tr("Show only these"), "tracks.solo", True),
+            None,
+            (self.tr("Track forward"), "run.forward", True),
+            (self.tr("Track backward"), "run.backward", True),
+            (self.tr("Re-track up to the next anchor"), "run.retrack", True),
+            None,
+            (self.tr("End here"), "tracks.end", True),
+            (self.tr("Split here"), "tracks.split", True),
+            (self.tr("Merge into one"), "tracks.merge", several),
+            (self.tr("Interpolate the chosen range"), "tracks.interpolate", True),
+            (self.tr("Copy motion of the last selected"), "tracks.copy_motion", several),
+            None,
+            (self.tr("Delete"), "edit.delete", True),
+        ]
 
 
 def _stretches(rows: Iterable[int]) -> list[tuple[int, int]]:

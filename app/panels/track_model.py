@@ -27,13 +27,14 @@ STATE_ICONS = {
     State.OUT_OF_VIEW: "mdi6.arrow-top-right",
 }
 
-OPEN_LOCK = "mdi6.lock-open-variant-outline"
+LOCK, OPEN_LOCK = "mdi6.lock", "mdi6.lock-open-variant-outline"
+EYE, CLOSED_EYE = "mdi6.eye-outline", "mdi6.eye-off"
 
 
 class Column(IntEnum):
     """The columns of the list."""
 
-    NAME, STATE, CONFIDENCE, COVERAGE, ANCHORS, LOCK, GROUP = range(7)
+    NAME, STATE, CONFIDENCE, COVERAGE, ANCHORS, EYE, LOCK, GROUP = range(8)
 
 
 RIGHT = (Column.CONFIDENCE, Column.COVERAGE, Column.ANCHORS)
@@ -56,6 +57,9 @@ class TrackModel(QAbstractTableModel):
         self._sorting = (-1, Qt.SortOrder.AscendingOrder)
         self._filter = ""
         self._playhead = 0
+        self._hidden: frozenset[int] = frozenset()
+        self._group_colours: dict[str, tuple[int, int, int]] = {}
+        self._dim = QColor()
         self._chips: dict[tuple[int, int, int], QIcon] = {}
         self._icons: dict[str, QIcon] = {}
 
@@ -71,8 +75,25 @@ class TrackModel(QAbstractTableModel):
         self.beginResetModel()
         self._document = document
         self._counts = TrackCounts(self.table)
+        self._read_groups()
         self._arrange()
         self.endResetModel()
+
+    def set_hidden(self, ids: frozenset[int]) -> None:
+        """The tracks that are not shown on the picture."""
+        self._hidden = ids
+        if self._sorting[0] == Column.EYE:
+            self._rearrange()
+        self.refresh(0, self.rowCount() - 1, Column.NAME, Column.EYE)
+
+    def groups_changed(self) -> None:
+        """Groups have other colours."""
+        self._read_groups()
+        self.refresh(0, self.rowCount() - 1, Column.GROUP, Column.GROUP)
+
+    def _read_groups(self) -> None:
+        groups = [] if self._document is None else self._document.groups
+        self._group_colours = {group.name: group.colour for group in groups}
 
     def set_playhead(self, frame: int) -> None:
         """The frame whose values are shown; the view is to draw them again with `refresh`."""
@@ -86,13 +107,14 @@ class TrackModel(QAbstractTableModel):
 
     def refresh_icons(self, palette: QPalette) -> None:
         """Take the icons in the colours of a palette."""
-        quiet = QPalette(palette)
-        quiet.setColor(QPalette.ColorRole.ButtonText, palette.color(QPalette.ColorRole.PlaceholderText))
-        self._icons = {name: live_icon(name, palette) for name in (*STATE_ICONS.values(), "mdi6.lock")}
-        self._icons[OPEN_LOCK] = live_icon(OPEN_LOCK, quiet)
+        quiet, self._dim = QPalette(palette), palette.color(QPalette.ColorRole.PlaceholderText)
+        quiet.setColor(QPalette.ColorRole.ButtonText, self._dim)
+        self._icons = {name: live_icon(name, palette) for name in (*STATE_ICONS.values(), LOCK, CLOSED_EYE)}
+        self._icons |= {name: live_icon(name, quiet) for name in (OPEN_LOCK, EYE)}
 
     def tracks_changed(self) -> bool:
         """Tracks came, went or have other properties; whether the rows are others, so that nothing is selected."""
+        self._read_groups()
         if not np.array_equal(self._counts.ids, self.table.ids):
             self.beginResetModel()
             self._counts.tracks_changed()
@@ -167,6 +189,8 @@ class TrackModel(QAbstractTableModel):
             return _ranks([_natural(track.group) for track in table.tracks])
         if column == Column.LOCK:
             return np.array([track.locked for track in table.tracks])
+        if column == Column.EYE:
+            return np.array([track.id in self._hidden for track in table.tracks])
         if column == Column.STATE:
             return table.rows("state")[frame]
         if column == Column.CONFIDENCE:
@@ -203,6 +227,7 @@ class TrackModel(QAbstractTableModel):
             Column.CONFIDENCE: (self.tr("Conf."), self.tr("Confidence at the playhead, 0 to 1")),
             Column.COVERAGE: (self.tr("%"), self.tr("Part of the video where the track is labelled, per cent")),
             Column.ANCHORS: ("◆", self.tr("Frames that a person placed or flagged")),
+            Column.EYE: ("", self.tr("Whether the track is shown on the picture")),
             Column.LOCK: ("", self.tr("Locked tracks are changed by nothing")),
         }
 
@@ -236,8 +261,13 @@ class TrackModel(QAbstractTableModel):
         }
         if role == Qt.ItemDataRole.TextAlignmentRole and index.column() in RIGHT:
             return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        if role == Qt.ItemDataRole.ForegroundRole:
+            return self._dim if index.column() == Column.NAME and self._is_hidden(column) else None
         answer = answers.get(role)
         return None if answer is None else answer(column, Column(index.column()))
+
+    def _is_hidden(self, place: int) -> bool:
+        return self.table.tracks[place].id in self._hidden
 
     def _text(self, place: int, column: Column) -> str:
         table, track = self.table, self.table.tracks[place]
@@ -258,11 +288,17 @@ class TrackModel(QAbstractTableModel):
             return self._chip(track.colour)
         if column == Column.STATE:
             return self._icons.get(STATE_ICONS[State(self.table.rows("state")[self._playhead, place])])
+        if column == Column.EYE:
+            return self._icons.get(CLOSED_EYE if self._is_hidden(place) else EYE)
         if column == Column.LOCK:
-            return self._icons.get("mdi6.lock" if track.locked else OPEN_LOCK)
+            return self._icons.get(LOCK if track.locked else OPEN_LOCK)
+        if column == Column.GROUP and track.group in self._group_colours:
+            return self._chip(self._group_colours[track.group])
         return None
 
     def _spoken(self, place: int, column: Column) -> str:
+        if column == Column.EYE:
+            return self.tr("Hidden") if self._is_hidden(place) else self.tr("Shown")
         if column == Column.LOCK:
             return self.tr("Locked") if self.table.tracks[place].locked else self.tr("Not locked")
         if column == Column.STATE:
@@ -270,6 +306,9 @@ class TrackModel(QAbstractTableModel):
         return self._text(place, column)
 
     def _tip(self, place: int, column: Column) -> str | None:
+        if column == Column.EYE:
+            hidden = self._is_hidden(place)
+            return self.tr("Hidden: click to show") if hidden else self.tr("Click to hide, with Alt all others")
         if column == Column.LOCK:
             locked = self.table.tracks[place].locked
             return self.tr("Locked: click to unlock") if locked else self.tr("Click to lock")

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtGui import QImage, QKeySequence, QShortcut
 from PySide6.QtWidgets import QWidget
 
+from app.document.project import Document
 from app.panels import Timeline
 from app.panels.timeline.drawing import error_colour
 from app.panels.timeline.ranges import range_areas, range_text
@@ -176,3 +177,82 @@ def test_the_tool_tip_tells_the_expected_error(make_document):
     document.expected_error.write([0], 60, np.array([[6.5]]))
     assert f"expected error {number(6.5, 1)}" in cell_text(document, 0, 60)
     assert "expected error" not in cell_text(document, 0, 61)
+
+
+def difference_pixels(timeline):
+    image = timeline.difference.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
+    data = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
+    return data[:, : 3 * image.width()].reshape(image.height(), image.width(), 3).copy()
+
+
+def bar_heights(timeline, colour):
+    rgb = (colour.red(), colour.green(), colour.blue())
+    return (difference_pixels(timeline)[:-1] == rgb).all(axis=2).sum(axis=0)
+
+
+def test_one_frame_that_differs_from_the_take_is_seen_in_100_000(qtbot, make_document, view):
+    document = make_document(3, 100_000)
+    take = document.keep_take(name="Before")
+    timeline = shown(qtbot, document, view)
+    assert not timeline.difference.isVisible()
+    view.take = take
+    assert timeline.difference.isVisible()
+    view.select([1])
+    colour = error_colour(light_palette())
+    assert not bar_heights(timeline, colour).any()
+    document.place_anchor(1, 40_000, 110, 100)
+    document.place_anchor(2, 70_000, 300, 300)  # not selected
+    view.playhead = 99_999
+    heights = bar_heights(timeline, colour)
+    assert np.flatnonzero(heights).tolist() == [int(timeline.x_of(40_000))]
+    document.place_anchor(1, 40_000, 150, 100)
+    assert bar_heights(timeline, colour).max() > heights.max()
+    document.use_take(take)
+    assert bar_heights(timeline, colour).any()  # the anchor stays where a person placed it
+    view.take = None
+    assert not timeline.difference.isVisible()
+
+
+def test_the_lane_of_differences_reads_little_on_a_change_and_nothing_on_a_new_frame(
+    qtbot, make_document, view, monkeypatch
+):
+    document = make_document(3, 20_000)
+    take = document.keep_take()
+    asked = []
+    ask = Document.take_difference
+
+    def counted(self, take_id, ids, start, end):
+        asked.append((start, end))
+        return ask(self, take_id, ids, start, end)
+
+    monkeypatch.setattr(Document, "take_difference", counted)
+    view.select([0, 2])
+    view.take = take
+    timeline = shown(qtbot, document, view)
+    timeline.grab()
+    assert asked == [(a, min(a + 4096, 20_000)) for a in range(0, 20_000, 4096)]
+    asked.clear()
+    for frame in (5000, 5001, 12_000):
+        view.playhead = frame
+        timeline.grab()
+    assert not asked
+    document.place_anchor(2, 9000, 5, 5)
+    timeline.grab()
+    assert asked == [(8192, 12288)]
+    document.drop_take(take)
+    assert not timeline.difference.isVisible()
+
+
+def test_the_lane_of_differences_says_what_is_missing(qtbot, make_document, view):
+    document = make_document(3, 300)
+    view.take = document.keep_take([0], name="Only the first")
+    timeline = shown(qtbot, document, view)
+    empty = difference_pixels(timeline)
+    view.select([2])
+    other = difference_pixels(timeline)
+    assert (empty != other).any()
+    view.select([0])
+    assert (difference_pixels(timeline) != other).any()
+    qtbot.mouseClick(timeline.difference, LEFT, pos=QPoint(int(timeline.x_of(200)), 10))
+    assert view.playhead == 200
+    assert view.selection == (0,)

@@ -176,8 +176,69 @@ def test_delete_and_the_menu_ask_the_window(qtbot, make_document, view):
     with qtbot.waitSignal(panel.action_requested) as asked:
         actions["Re-track up to the next anchor"].trigger()
     assert asked.args == ["run.retrack"]
-    actions["Lock"].trigger()
-    assert panel.model.track_at(1).locked
+    with qtbot.waitSignal(panel.action_requested) as asked:
+        actions["Lock"].trigger()
+    assert asked.args == ["tracks.lock"]
+
+
+def test_the_menu_offers_what_can_be_done_with_the_selection(qtbot, make_document, view):
+    document = make_document(3)
+    document.set_group([2], "car")
+    panel = shown(qtbot, document, view)
+    asked = []
+    panel.action_requested.connect(asked.append)
+    view.select([1])
+    for action in panel.make_menu(panel.model.index(1, Column.NAME)).actions():
+        if action.isEnabled() and not action.isSeparator() and action.text() != "Rename":
+            action.trigger()
+    assert asked == [
+        *("group.set", "tracks.lock", "tracks.hide", "tracks.solo", "run.forward", "run.backward", "run.retrack"),
+        *("tracks.end", "tracks.split", "tracks.interpolate", "edit.delete"),
+    ]
+    view.select([1, 2])
+    view.hidden = frozenset({2})
+    document.set_locked([2])
+    enabled = {a.text() for a in panel.make_menu(panel.model.index(2, Column.NAME)).actions() if a.isEnabled()}
+    assert {"Rename group…", "Merge into one", "Copy motion of the last selected", "Unlock", "Show"} <= enabled
+
+
+def test_the_eye_hides_with_a_click_and_all_others_with_alt(qtbot, make_document, view):
+    document = make_document(4)
+    panel = shown(qtbot, document, view)
+    eye = panel.model.index(1, Column.EYE)
+    before = panel.table_view.grab().toImage()
+    click(qtbot, panel, 1, Column.EYE)
+    assert view.hidden == {1}
+    assert eye.data(Qt.ItemDataRole.AccessibleTextRole) == "Hidden"
+    assert panel.table_view.grab().toImage() != before
+    click(qtbot, panel, 1, Column.EYE)
+    assert view.hidden == frozenset()
+    click(qtbot, panel, 2, Column.EYE, Qt.KeyboardModifier.AltModifier)
+    assert view.hidden == {0, 1, 3}
+    click(qtbot, panel, 2, Column.EYE, Qt.KeyboardModifier.AltModifier)
+    assert view.hidden == frozenset()
+    view.hidden = frozenset({0, 3})
+    panel.table_view.horizontalHeader().setSortIndicator(Column.EYE, Qt.SortOrder.AscendingOrder)
+    assert [panel.model.track_at(row).id for row in range(4)] == [1, 2, 0, 3]
+    view.hidden = frozenset({1})
+    assert [panel.model.track_at(row).id for row in range(4)] == [0, 2, 3, 1]
+
+
+def test_groups_have_their_colour(qtbot, make_document, view):
+    document = make_document(3)
+    document.set_group([0, 2], "car")
+    panel = shown(qtbot, document, view)
+
+    def chip(row):
+        icon = panel.model.index(row, Column.GROUP).data(Qt.ItemDataRole.DecorationRole)
+        return None if icon is None else icon.pixmap(24, 24).toImage().pixelColor(12, 12).getRgb()[:3]
+
+    assert chip(0) == chip(2) == document.table.track(0).colour
+    assert chip(1) is None
+    document.set_group_colour("car", (10, 20, 200))
+    assert chip(2) == (10, 20, 200)
+    document.undo()
+    assert chip(2) == document.table.track(0).colour
 
 
 def test_an_empty_list_says_what_to_do(qtbot, make_document, view):

@@ -18,6 +18,7 @@ TICK_DENSITY = 0.4  # numbers must not touch in the lowest rows
 FAINT = 95  # alpha of lines where the point is hidden
 QUIET = 150  # alpha of the lines of all but the primary track
 LEAST_ROW = 40  # pixels
+LEAST_CONTRAST = 3.0  # what WCAG 2 asks of graphics
 
 
 @dataclass(frozen=True)
@@ -109,12 +110,13 @@ class CurvePlot(pg.PlotItem):
         self.box.enableAutoRange(enable=False)
         self.setMinimumHeight(LEAST_ROW)
         self.region = pg.LinearRegionItem(movable=True)
-        self.region.setZValue(-5)
+        self.region.setZValue(1)  # below zero the plot would take the mouse first
+        self._lines.setZValue(2)
         self.region.hide()
         self.playhead = pg.InfiniteLine(angle=90)
         self.playhead.setZValue(20)
         self.threshold = pg.InfiniteLine(angle=0)
-        self.threshold.setZValue(-2)
+        self.threshold.setZValue(1.5)
         self.marks = pg.ScatterPlotItem(symbol="d", size=10, pxMode=True)
         self.marks.setZValue(10)
         for item in (self._lines, self.region, self.playhead, self.marks):
@@ -122,8 +124,6 @@ class CurvePlot(pg.PlotItem):
         if row.key == "error":
             self.addItem(self.threshold, ignoreBounds=True)
         self.title = pg.LabelItem(justify="left")
-        self.title.setFixedWidth(TITLE_WIDTH)
-        self.title.setMinimumHeight(LEAST_ROW - 12)
 
     def set_look(self, palette: QPalette, title: str) -> None:
         """Draw in the colours of a palette."""
@@ -133,6 +133,7 @@ class CurvePlot(pg.PlotItem):
             self.getAxis(name).setPen(palette.color(role.Mid))
             self.getAxis(name).setTextPen(dim)
         self.title.setText(title.replace("\n", "<br>"), color=text.name(), size="8pt")
+        self.title.setFixedWidth(TITLE_WIDTH)  # a text sets its own
         self.box.setBackgroundColor(palette.color(role.Base))
         self.playhead.setPen(pg.mkPen(accent, width=1))
         wash = QColor(accent)
@@ -182,6 +183,20 @@ def _pen(colour: QColor, kind: str, dashed: int, primary: bool) -> QPen:
 def legible(colour: tuple[int, int, int], palette: QPalette) -> QColor:
     """The colour of a track, dark enough for a light ground and light enough for a dark one."""
     shade, base = QColor(*colour), palette.color(QPalette.ColorRole.Base)
-    lightness = shade.lightnessF()
-    bounded = min(lightness, 0.42) if base.lightnessF() > 0.5 else max(lightness, 0.3)
-    return QColor.fromHslF(max(0.0, shade.hslHueF()), shade.hslSaturationF(), bounded)
+    light = _luminance(base) > 0.5
+    for _ in range(20):
+        if _contrast(shade, base) >= LEAST_CONTRAST:
+            break
+        shade = shade.darker(110) if light else shade.lighter(110)
+    return shade
+
+
+def _contrast(one: QColor, other: QColor) -> float:
+    """As WCAG 2 defines it, 1 to 21."""
+    low, high = sorted((_luminance(one), _luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def _luminance(colour: QColor) -> float:
+    parts = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in colour.getRgbF()[:3]]  # type: ignore[index]
+    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]

@@ -9,7 +9,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QColor, QPalette, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
-from app.panels.curves.plot import LEAST_ROW, ROWS, CurvePlot
+from app.panels.curves.plot import LEAST_ROW, ROWS, CurvePlot, TimeViewBox
 from app.panels.curves.series import Thinned
 
 BOTTOM_AXIS = 18
@@ -38,7 +38,9 @@ class PlotStack(pg.GraphicsLayoutWidget):
         self.ci.layout.setContentsMargins(0, 0, 0, 0)
         self.ci.layout.setSpacing(0)
         self.n_frames = 1
+        self._following = False
         self.plots: dict[str, CurvePlot] = {}
+        self._shown: tuple[str, ...] = ()
         for row in ROWS:
             plot = CurvePlot(row)
             self.plots[row.key] = plot
@@ -46,15 +48,27 @@ class PlotStack(pg.GraphicsLayoutWidget):
             plot.box.range_drawn.connect(self._draw_range)
             plot.box.wheeled.connect(self._wheeled)
             plot.region.sigRegionChanged.connect(self._region_moved)
-        first = self.plots[ROWS[0].key]
-        for plot in self.plots.values():
-            if plot is not first:
-                plot.setXLink(first)
-        self.box = first.box
-        self.box.sigXRangeChanged.connect(lambda *_: self.view_changed.emit())
+            plot.region.sigRegionChangeFinished.connect(self._region_moved)  # the last move comes only so
+            plot.box.sigXRangeChanged.connect(self._follow)
         self.show_rows([row.key for row in ROWS])
 
     # -- time
+
+    @property
+    def box(self) -> TimeViewBox:
+        """Of the uppermost plot."""
+        return self.plots[self._shown[0]].box
+
+    def _follow(self, box: TimeViewBox, span: tuple[float, float]) -> None:
+        """All plots show the same time. Links of pyqtgraph would leave out what is not on screen."""
+        if self._following:
+            return
+        self._following = True
+        for plot in self.plots.values():
+            if plot.box is not box:
+                plot.box.setXRange(*span, padding=0)
+        self._following = False
+        self.view_changed.emit()
 
     @property
     def span(self) -> tuple[int, int]:
@@ -114,6 +128,7 @@ class PlotStack(pg.GraphicsLayoutWidget):
     def show_rows(self, keys: Sequence[str]) -> None:
         """Only these plots; the lowest has the numbers."""
         self.ci.clear()
+        self._shown = tuple(keys)
         for place, key in enumerate(keys):
             plot = self.plots[key]
             last = place == len(keys) - 1
@@ -121,6 +136,7 @@ class PlotStack(pg.GraphicsLayoutWidget):
             plot.getAxis("bottom").setHeight(BOTTOM_AXIS if last else 2)
             self.ci.addItem(plot.title, place, 0)
             self.ci.addItem(plot, place, 1)
+        self.ci.setGeometry(self.range)  # it shrank while it was empty
         self.setMinimumHeight(min(len(keys), 2) * LEAST_ROW + BOTTOM_AXIS)
         self.view_changed.emit()
 
@@ -143,9 +159,8 @@ class PlotStack(pg.GraphicsLayoutWidget):
         anchors: tuple[NDArray[np.intp], NDArray[np.float32]],
     ) -> None:
         """Draw the lines of K tracks, the primary one last, and diamonds at anchors: frames and (A, 2) positions."""
-        for plot in self.plots.values():
-            if plot.scene() is not None:
-                plot.draw(thinned, colours)
+        for key in self._shown:
+            self.plots[key].draw(thinned, colours)
         frames, xy = anchors
         known = np.isfinite(xy).all(axis=1)
         self.plots["position"].marks.setData(np.tile(frames[known], 2).astype(float), xy[known].T.ravel())
@@ -174,7 +189,7 @@ class PlotStack(pg.GraphicsLayoutWidget):
     def resizeEvent(self, ev: QResizeEvent) -> None:
         """Other pixels hold other frames."""
         super().resizeEvent(ev)
-        if hasattr(self, "box"):  # pyqtgraph resizes while it is being made
+        if hasattr(self, "_shown"):  # pyqtgraph resizes while it is being made
             self.view_changed.emit()
 
     def frame_under(self, x: int) -> int | None:

@@ -1,7 +1,6 @@
 """The difference lane: how far the selected tracks are now from what a kept take says of them."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,15 +9,13 @@ from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent, QPalette,
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.document.project import Document
+from app.document.takes import Take
 from app.panels.timeline.drawing import error_colour, lane_pixmap
 from app.panels.timeline.names import NAMES_WIDTH
 from app.panels.timeline.scale import TimeScale
 from app.panels.timeline.state import TimelineState
 from app.panels.wording import number
 from app.theme import SPACE_M, SPACE_S
-
-if TYPE_CHECKING:
-    from app.document.takes import Take
 
 HEIGHT = 34
 HIGHEST = 64.0  # pixels of difference that fill the lane; the height grows with the logarithm
@@ -77,10 +74,10 @@ class DifferenceLane(QWidget):
         self.setToolTip(self.tr("How many pixels the selected tracks are away from the take"))
 
     @property
-    def take(self) -> "Take | None":
+    def take(self) -> Take | None:
         """The take that is compared with."""
         document = self._state.document
-        takes = getattr(document, "takes", ())
+        takes = () if document is None else document.takes
         return next((take for take in takes if take.id == self._state.view.take), None)
 
     def refresh(self) -> None:
