@@ -280,11 +280,12 @@ def test_no_encoder_runs_after_a_restart(tmp_path, monkeypatch):
     cache = tmp_path / "cache"
     code = (
         "import sys; import numpy as np; from tracker.inference import TrackRun, load_tracker;"
+        "from tracker.inference.feature_cache import feature_cache;"
         "from tracker.video import open_source; folder = sys.argv[1];"
         "tracker = load_tracker(folder + '/online.safetensors', device='cpu');"
         "source = open_source(folder + '/panning.mp4');"
         "queries = np.array([[0, 60, 50]], np.float32);"
-        f"list(TrackRun(source, tracker, queries, np.array([0]), start=0, end={COUNT}))"
+        f"list(TrackRun(source, tracker, queries, np.array([0]), start=0, end={COUNT}, cache=feature_cache()))"
     )
     environment = {**os.environ, "TRACKWRIGHT_CACHE": str(cache), "OMP_NUM_THREADS": "1"}
     subprocess.run([sys.executable, "-c", code, str(folder)], check=True, timeout=120, env=environment)
@@ -299,11 +300,11 @@ def test_no_encoder_runs_after_a_restart(tmp_path, monkeypatch):
 
     monkeypatch.setattr(CoTracker3, "encode", counting)
     with open_source(folder / "panning.mp4") as source:
-        again = list(TrackRun(source, tracker, query(0), np.array([0]), start=0, end=COUNT))
-        assert len(FrameSupply(source, tracker).features(range(COUNT))) == COUNT
+        again = list(TrackRun(source, tracker, query(0), np.array([0]), start=0, end=COUNT, cache=feature_cache()))
+        assert len(FrameSupply(source, tracker, feature_cache()).features(range(COUNT))) == COUNT
         assert encoded == []
         fresh = list(TrackRun(source, tracker, query(0), np.array([0]), start=0, end=COUNT, cache=FeatureCache()))
     assert sum(encoded) == COUNT
     for old, new in zip(again, fresh, strict=True):
         np.testing.assert_allclose(old.tracks, new.tracks, atol=0.05)
-    tracker.cache.close()
+    feature_cache().close()

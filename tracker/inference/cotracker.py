@@ -4,20 +4,22 @@ from typing import Literal
 
 from tracker.checkpoints import CheckpointInfo
 from tracker.files import InputError
-from tracker.inference.feature_cache import FeatureCache, feature_cache
+from tracker.inference.feature_cache import FeatureCache, default_budget
 from tracker.inference.offline import OfflineSession
 from tracker.inference.online import OnlineSession
 from tracker.inference.session import FrameKey, TrackingSession
 from tracker.models.cotracker3 import CoTracker3
 
 VISIBLE_ABOVE = 0.6  # visibility times confidence
+OWN_CACHE_BYTES = 2 << 30
 
 
 class CoTrackerTracker:
     """CoTracker3 with weights from a checkpoint.
 
-    The features of the frames it saw last are kept in `feature_cache()`, so that a second run over them, in either
-    direction, encodes nothing.
+    It keeps the features of the frames it saw last, so that a second run over them, in either direction, encodes
+    nothing. Many trackers may run on one machine, so these are few and in memory alone; an application that comes back
+    to the same videos gives its runs `feature_cache()` instead.
 
     Args:
         model: in eval mode, on the device to run on.
@@ -50,7 +52,7 @@ class CoTrackerTracker:
         self.info = info
         self._name = name
         self.mode: Literal["online", "offline"] = "offline" if "offline" in (mode, model.config.kind) else "online"
-        self.cache = feature_cache()
+        self.cache = FeatureCache(min(OWN_CACHE_BYTES, default_budget()))
 
     @property
     def model(self) -> CoTracker3:

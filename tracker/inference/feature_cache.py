@@ -129,8 +129,12 @@ class FeatureCache:
 
 
 def feature_cache() -> FeatureCache:
-    """The cache that trackers share where they are given none, with the user's cache folder as its disk."""
-    return _cache_with_disk(cache_folder() / "features")
+    """The cache of an application for all its trackers, with the user's cache folder as its disk."""
+    with _making:
+        return _cache_with_disk(cache_folder() / "features")
+
+
+_making = threading.Lock()  # two threads that ask first must get the same one
 
 
 @lru_cache(maxsize=1)
