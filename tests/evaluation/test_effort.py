@@ -1,20 +1,26 @@
 """The simulated annotator: counts worked out by hand on made strategies and trackers."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tracker.evaluation import DoesNotMove, LabelledVideo
+from tests.evaluation.made import npz_folder
+from tracker.evaluation import DoesNotMove, LabelledVideo, effort_strategies, open_dataset
 from tracker.evaluation.effort import EffortSettings, annotate, measure_effort
 from tracker.evaluation.effort_clip import ClipFrames, EffortClip, Hand
-from tracker.evaluation.effort_strategies import Clicks, Floats, Footage, Linear, NearestClick, gaps_around
+from tracker.evaluation.effort_strategies import BridgedGaps, Clicks, Floats, Footage, Linear, NearestClick, gaps_around
 from tracker.evaluation.pictures import PictureFrames
 from tracker.files import InputError
+from tracker.inference.bridge import Bridged, Gap
+from tracker.inference.lucas_kanade import LucasKanade
+from tracker.inference.session import Prediction
 
 STEADY = EffortSettings(noise=0.0)
 
@@ -194,3 +200,48 @@ def test_what_cannot_be_measured_is_refused() -> None:
         measure_effort(made_videos(), DoesNotMove(), ("magic",))
     with pytest.raises(InputError, match="no visible"):
         measure_effort([], DoesNotMove(), ("linear",))
+
+
+class PretendedBridge:
+    """Says (7, 7) on every frame of a clip of ten, whatever the gap, and nothing on frame 6."""
+
+    asked: ClassVar[list[Gap]] = []
+
+    def __init__(self, source: object, tracker: object, gaps: Sequence[Gap], *, cache: object) -> None:
+        self.asked[:] = gaps
+
+    def __iter__(self) -> Iterator[Bridged]:
+        for gap in self.asked:
+            tracks = np.full((10, 1, 2), 7, np.float32)
+            tracks[6] = np.nan
+            ones = np.ones((10, 1), np.float32)
+            yield Bridged(Prediction(0, np.array([gap.id], np.int64), tracks, ones, ones))
+
+
+def test_a_bridge_changes_what_lies_between_the_clicks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(effort_strategies, "BridgeRun", PretendedBridge)
+    clip = clip_of([[0.0] * 10, [0.0] * 10])
+    strategy = BridgedGaps(Footage(clip, DoesNotMove()))
+    clicks = [{0: (1.0, 1.0), 4: (2.0, 2.0), 8: (3.0, 3.0)}, {0: (4.0, 4.0), 7: (5.0, 5.0)}]
+    before = np.zeros((2, 10, 2), np.float32)
+    after = strategy.corrected(before, clicks, {0: 4, 1: 7})
+    assert not before.any()
+    assert np.array_equal(after[0, :, 0], [0, 7, 7, 7, 0, 7, np.nan, 7, 0, 0], equal_nan=True)
+    assert np.array_equal(after[1, :, 0], [0, 7, 7, 7, 7, 7, np.nan, 0, 7, 7], equal_nan=True)
+    assert [(gap.id, gap.start, gap.end, gap.right) for gap in PretendedBridge.asked] == [
+        (0, 1, 4, (4, 2, 2)),
+        (1, 5, 8, (8, 3, 3)),
+        (2, 1, 7, (7, 5, 5)),
+        (3, 8, 10, None),
+    ]
+
+
+def test_all_strategies_work_on_a_real_clip(tmp_path: Path) -> None:
+    videos = open_dataset(f"npz:{npz_folder(tmp_path)}").videos()
+    strict = EffortSettings(tolerance=0.01, noise=0.0, clicks=4)
+    result = measure_effort(videos, LucasKanade(), settings=strict)
+    rows = {row["strategy"]: row for row in result["rows"] if row["clip"] == "drift"}
+    assert set(rows) == {"linear", "flow", "nearest", "bridge"}
+    assert all(1 < row["clicks"] <= 4 for row in rows.values())
+    assert rows["flow"]["clicks"] == rows["bridge"]["clicks"]
+    assert "frames that bridge wrongly disturbs" in {bar["name"] for bar in result["bars"]}

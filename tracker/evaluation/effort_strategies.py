@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.evaluation.effort_clip import EffortClip
+from tracker.inference.bridge import BridgeRun, Gap
 from tracker.inference.feature_cache import FeatureCache
 from tracker.inference.lucas_kanade import LucasKanade
 from tracker.inference.run import TrackRun
@@ -145,7 +146,7 @@ def _nearest_frames(clicks: Clicks, frame: int, count: int) -> tuple[int, int]:
     )
 
 
-class Bridged:
+class BridgedGaps:
     """The tracker forward from the first click; after a correction the gaps on both sides of it are bridged."""
 
     def __init__(self, footage: Footage) -> None:
@@ -157,8 +158,6 @@ class Bridged:
 
     def corrected(self, tracks: Floats, clicks: Sequence[Clicks], new: Mapping[int, int]) -> Floats:
         """See `Strategy`."""
-        from tracker.inference.bridge import BridgeRun, Gap
-
         owners: dict[int, tuple[int, GapSpan]] = {}
         for row, frame in new.items():
             for gap in gaps_around(clicks[row], frame, tracks.shape[1]):
@@ -196,12 +195,12 @@ def gaps_around(clicks: Clicks, frame: int, count: int) -> list[GapSpan]:
 
 
 def _flow(footage: Footage) -> Strategy:
-    return Bridged(Footage(footage.clip, LucasKanade()))
+    return BridgedGaps(Footage(footage.clip, LucasKanade()))
 
 
 STRATEGIES: dict[str, Callable[[Footage], Strategy]] = {
     "linear": Linear,
     "flow": _flow,
     "nearest": NearestClick,
-    "bridge": Bridged,
+    "bridge": BridgedGaps,
 }
