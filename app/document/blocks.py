@@ -62,17 +62,30 @@ class Blocks:
     def write(self, table: TrackTable, touched: Iterable[Touched]) -> None:
         """Bring the blocks up to the table, in the transaction that goes on; then call `commit` or `roll_back`."""
         ids = table.ids.astype(_IDS).tobytes()
+        for block, (start, end, names) in self._wanted(table, touched).items():
+            if self._layouts.get(block) == ids:
+                self._update(table, block, start, end, names)
+            else:
+                self._replace(table, block, ids)
+
+    def _wanted(self, table: TrackTable, touched: Iterable[Touched]) -> dict[int, tuple[int, int, set[str]]]:
+        """By block the frames and the fields to write: each block once, however many tracks were touched apart."""
+        wanted: dict[int, tuple[int, int, set[str]]] = {}
         for each in touched:
             if each.start >= each.end or not any(i in table for i in each.ids):
                 continue
+            held: dict[bytes | None, bool] = {}
             for block in range(each.start // BLOCK_FRAMES, (each.end - 1) // BLOCK_FRAMES + 1):
-                layout = self._written.get(block) or self._layouts.get(block)
-                if each.tracks and layout is not None and np.isin(each.ids, np.frombuffer(layout, _IDS)).all():
+                layout = self._layouts.get(block)
+                if each.tracks and layout not in held:
+                    held[layout] = layout is not None and bool(np.isin(each.ids, np.frombuffer(layout, _IDS)).all())
+                if each.tracks and held[layout]:
                     continue  # tracks that come back with the cells that still lie here
-                if layout == ids:
-                    self._update(table, block, each)
-                else:
-                    self._replace(table, block, ids)
+                first, last = _span(table, block)
+                start, end, names = wanted.get(block, (last, first, set()))
+                start, end = min(start, max(first, each.start)), max(end, min(last, each.end))
+                wanted[block] = start, end, names.union(each.fields)
+        return wanted
 
     def commit(self) -> None:
         """The transaction was committed."""
@@ -94,11 +107,10 @@ class Blocks:
         data = np.ascontiguousarray(table.rows(name)[start:end], dtype=_DTYPES[name])
         self._connection.execute(_PUT, (block, name, data.data.cast("B") if data.size else b""))
 
-    def _update(self, table: TrackTable, block: int, touched: Touched) -> None:
+    def _update(self, table: TrackTable, block: int, start: int, end: int, names: Iterable[str]) -> None:
         """Write only the frames that changed into the blobs: 27 times faster than whole blobs at 2,000 tracks."""
-        first, end = _span(table, block)
-        start, end = max(first, touched.start), min(end, touched.end)
-        for name in touched.fields:
+        first = block * BLOCK_FRAMES
+        for name in names:
             data = np.ascontiguousarray(table.rows(name)[start:end], dtype=_DTYPES[name])
             query = "SELECT id FROM block WHERE block = ? AND kind = ?"
             row = self._connection.execute(query, (block, name)).fetchone()

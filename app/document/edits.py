@@ -184,11 +184,29 @@ def change_properties(table: TrackTable, ids: Sequence[int], **values: object) -
 def removal(table: TrackTable, ids: Sequence[int]) -> Presence:
     """The edit that takes these tracks away."""
     ordered = sorted(ids)
-    cells = table.read(ordered, 0, table.n_frames)
-    blank = make_patch(ordered, 0, cells, Cells.empty(*cells.shape))
-    start, end = (blank.start, blank.end) if blank else (0, 0)
-    values = {name: compact(array[start:end]) for name, array in cells.arrays().items()}
+    start, end = _span(table, ordered)
+    values = {name: compact(array) for name, array in table.read(ordered, start, end).arrays().items()}
     return Presence(tuple(replace(table.track(i)) for i in ordered), start, values, added=False)
+
+
+def _span(table: TrackTable, ids: Sequence[int]) -> tuple[int, int]:
+    """The frames outside of which these tracks have nothing, looked for from both ends; (0, 0) for none at all."""
+    chunk, n_frames = 1024, table.n_frames
+    starts = range(0, n_frames, chunk)
+    first = next((s + rows[0] for s in starts if len(rows := _filled(table, ids, s, s + chunk))), None)
+    if first is None:
+        return 0, 0
+    last = next(s + rows[-1] for s in reversed(starts) if len(rows := _filled(table, ids, s, s + chunk)))
+    return int(first), int(last) + 1
+
+
+def _filled(table: TrackTable, ids: Sequence[int], start: int, end: int) -> NDArray[np.intp]:
+    """The rows from `start` on in which a cell of these tracks is not as an empty one."""
+    cells, empty = table.read(ids, start, end), Cells.empty(1, 1)
+    filled = np.zeros(len(cells.state), dtype=bool)
+    for name, array in cells.arrays().items():
+        filled |= (bits(array) != bits(getattr(empty, name))).reshape(len(filled), -1).any(axis=1)
+    return np.flatnonzero(filled)
 
 
 def joined(first: Patch, second: Patch, table: TrackTable) -> Patch | None:
@@ -232,7 +250,8 @@ def compact(array: NDArray[Any]) -> NDArray[Any]:
     """The same values, read-only; where all frames and tracks agree to the bit, in the memory of one."""
     if array.size:
         one = np.array(array[0, 0])
-        if (bits(array) == bits(one.reshape(1, 1, *one.shape))).all():
+        same = bits(one.reshape(1, 1, *one.shape))
+        if (bits(array[-1:]) == same).all() and (bits(array) == same).all():  # most that differ do so in the last frame
             return np.broadcast_to(one, array.shape)
     array = np.ascontiguousarray(array)
     array.flags.writeable = False

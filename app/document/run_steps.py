@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 # A run is kept in pieces of about this many frames: few enough to rewrite the last one with every window, and many
 # enough that windows that overlap by half are kept once.
 PIECE_FRAMES = 64
+# Single tracks that are written one after the other over more frames, as bridges are, share pieces of so many cells.
+PIECE_CELLS = 4096
 # A gesture that nobody ended is over after this time.
 GESTURE_IDLE_SECONDS = 1.0
 
@@ -134,8 +136,8 @@ class RunSteps(Steps):
 
     def _without_run(self, run_id: int, steps: list[int]) -> Patch | None:
         """What cells that a run wrote were before; those that were changed or approved since stay."""
-        patches = [edit for index in reversed(steps) for edit in self._keeper.edits(index, backwards=True)]
-        patches = [patch for patch in patches if isinstance(patch, Patch)]
+        edits = [edit for index in reversed(steps) for edit in self._keeper.edits(index, backwards=True)]
+        patches = [edit for edit in edits if isinstance(edit, Patch)]
         ids = sorted({i for patch in patches for i in patch.ids if i in self.table})
         start, end = min(patch.start for patch in patches), max(patch.end for patch in patches)
         now = self.table.read(ids, start, end)
@@ -158,10 +160,11 @@ class RunSteps(Steps):
 
 
 def _join_is_small(first: Patch, second: Patch) -> bool:
-    """Whether one rectangle around both is short, and holds not much that is in neither."""
+    """Whether one rectangle around both is short or slim, and holds not much that is in neither."""
     frames = max(first.end, second.end) - min(first.start, second.start)
     both = (first.end - first.start) * len(first.ids) + (second.end - second.start) * len(second.ids)
-    return frames <= PIECE_FRAMES and frames * len({*first.ids, *second.ids}) <= 2 * both
+    cells = frames * len({*first.ids, *second.ids})
+    return (frames <= PIECE_FRAMES or cells <= PIECE_CELLS) and cells <= 2 * both
 
 
 def _now() -> str:

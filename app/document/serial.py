@@ -1,6 +1,7 @@
 """Edits as bytes: a length, a JSON header, then the raw arrays. No pickle: opening a project never runs code."""
 
 import json
+import math
 import struct
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -125,9 +126,9 @@ def _unpack(data: bytes) -> tuple[dict[str, Any], Values]:
     arrays: Values = {}
     for name, dtype, shape, uniform in header.pop("arrays"):
         stored = shape[2:] if uniform else shape
-        array = np.frombuffer(data, dtype=dtype, count=int(np.prod(stored, dtype=np.int64)), offset=offset)
+        array = np.frombuffer(data, dtype=dtype, count=math.prod(stored), offset=offset).reshape(stored)
         offset += array.nbytes
-        arrays[name] = np.broadcast_to(array.reshape(stored), shape)
+        arrays[name] = np.broadcast_to(array, shape) if uniform else array
     return header, arrays
 
 
