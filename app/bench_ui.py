@@ -19,6 +19,7 @@ from app.settings import Settings
 from app.theme import apply_theme
 from app.window import MainWindow, application
 from tracker.inference.session import Prediction
+from tracker.labels import Source, State
 from tracker.video import VideoWriter
 
 FRAMES, WIDTH, HEIGHT = 300, 1920, 1080
@@ -98,6 +99,7 @@ class _Bench:
             ("clicks", self.click),
             ("stalls during a run", self.stalls),
             ("long videos", self.long_video),
+            ("the timeline of long videos", self.timeline),
         ]
 
     def close(self) -> None:
@@ -259,6 +261,71 @@ class _Bench:
                 times.append(time.perf_counter() - start)
             rows.append(_row(f"frame change, 200 tracks × {n_frames:,} frames, whole window", times, "within 10 %"))
         return rows
+
+    def timeline(self) -> list[Row]:
+        """Frame changes and zoom steps of the timeline, 500 tracks over few and over many frames."""
+        changes: list[list[float]] = []
+        zooms: list[list[float]] = []
+        for n_frames in (1000, 100_000):
+            self.window.set_document(_filled_table(n_frames, 500), None)
+            self._rest(300)
+            changes.append(self._timeline_changes(n_frames))
+            zooms.append(self._timeline_zooms())
+        self.window.set_document(None, None)
+        rows = []
+        for act, (few, many) in (("frame change", changes), ("zoom step", zooms)):
+            ratio = float(np.median(many) / np.median(few))
+            for n_frames, times in ((1000, few), (100_000, many)):
+                bar = "–" if n_frames == 1000 else f"within 10 %; is {ratio:.2f} ×"
+                rows.append(_row(f"timeline, {act}, 500 tracks × {n_frames:,} frames, CPU time", times, bar))
+        return rows
+
+    def _timeline_changes(self, n_frames: int) -> list[float]:
+        """CPU seconds, because the ratio is what counts and the machine may be busy."""
+        timeline, view, times = self.window.timeline, self.window.view, []
+        for frame in np.linspace(10, n_frames - 70, 40).astype(int).tolist():
+            view.playhead = frame
+            self._settle_timeline()
+            start = time.thread_time()
+            view.playhead = frame + 1
+            timeline.grab()
+            times.append(time.thread_time() - start)
+        return times
+
+    def _timeline_zooms(self) -> list[float]:
+        """Steps of the wheel from the whole video on, until all in view is drawn; what is read the first time aside."""
+        timeline, times = self.window.timeline, []
+        for round_ in range(3):
+            timeline.fit()
+            self._settle_timeline()
+            for _ in range(12):
+                start = time.thread_time()
+                timeline.zoom(1.25)
+                self._settle_timeline()
+                if round_:
+                    times.append(time.thread_time() - start)
+        return times
+
+    def _settle_timeline(self) -> None:
+        lanes = self.window.timeline.lanes
+        lanes.repaint()
+        while not lanes.complete:
+            lanes.repaint()
+
+
+def _filled_table(n_frames: int, n_tracks: int) -> Document:
+    """Tracks of all confidences and expected errors, put straight into the table: no history to hold in memory."""
+    rng, document = np.random.default_rng(3), Document(n_frames)
+    points = np.hstack([np.zeros((n_tracks, 1)), rng.uniform((100, 100), (WIDTH - 100, HEIGHT - 100), (n_tracks, 2))])
+    ids, table = document.add_tracks(points.astype(np.float32)), document.table
+    for start in range(0, n_frames, 4096):
+        rows = slice(start, min(start + 4096, n_frames))
+        shape = rows.stop - rows.start, n_tracks
+        table.rows("xy")[rows] = points[:, 1:]
+        table.rows("state")[rows], table.rows("source")[rows] = State.VISIBLE, Source.MODEL
+        table.rows("confidence")[rows] = table.rows("visibility")[rows] = rng.random(shape, dtype=np.float32)
+        document.expected_error.write(ids, start, rng.random(shape, dtype=np.float32) * 6)
+    return document
 
 
 def fill(document: Document, n_tracks: int) -> None:

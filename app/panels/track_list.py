@@ -23,13 +23,13 @@ from app.document.project import Document
 from app.document.view_state import ViewState
 from app.panels.item_views import wash_selection
 from app.panels.subscriptions import Subscriptions
-from app.panels.track_model import AT_PLAYHEAD, Column, TrackModel
+from app.panels.track_model import AT_PLAYHEAD, CHIP, Column, TrackModel
 from app.theme import SPACE_L, SPACE_M, SPACE_S
 from tracker.labels.table import TrackInfo
 
 ROW_HEIGHT = 26
-ICON_COLUMN = 28
-LEAST_NAME = 104
+ICON_COLUMN = 24
+LEAST_NAME = 92
 COUNT_BUDGET = 0.008  # seconds of counting at a time
 
 
@@ -177,7 +177,8 @@ class TrackList(QWidget):
             (Column.ANCHORS, "000"),
             (Column.GROUP, "background"),
         ):
-            header.resizeSection(column, metrics.horizontalAdvance(widest) + SPACE_M)
+            chip = CHIP + SPACE_M if column == Column.GROUP else 0
+            header.resizeSection(column, metrics.horizontalAdvance(widest) + SPACE_M + chip)
         for column in (Column.STATE, Column.EYE, Column.LOCK):
             header.resizeSection(column, ICON_COLUMN)
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
