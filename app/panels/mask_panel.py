@@ -148,7 +148,7 @@ class MaskPanel(QWidget):
     def _make_tools(self) -> None:
         self.tool_buttons = {}
         for tool, icon_name, title in TOOLS:
-            button = IconButton(icon_name, self.tr(title), clicked=partial(self.action_requested.emit, f"tool.{tool}"))
+            button = IconButton(icon_name, self.tr(title), clicked=partial(self._ask_tool, tool))
             button.setCheckable(True)
             self.tool_buttons[tool] = button
         self.size_slider = QSlider(Qt.Orientation.Horizontal)
@@ -306,6 +306,11 @@ class MaskPanel(QWidget):
     def _view_changed(self, name: str) -> None:
         if name in ("mask", "playhead", "tool", "brush_size"):
             self._show()
+
+    def _ask_tool(self, tool: str) -> None:
+        """Ask for a tool; whatever comes of that, the buttons show what is so."""
+        self.action_requested.emit(f"tool.{tool}")
+        self._show()
 
     def _size_chosen(self, step: int) -> None:
         size = float(round(LARGEST_BRUSH ** (step / SLIDER_STEPS)))
