@@ -67,9 +67,9 @@ def test_the_current_one_stays_when_suspects_are_found_anew(queue):
     queue.go(2)
     moved = Suspect(3, 22, 24, 23, 20.0, ())  # what is left of it, and now the worst
     queue.show([moved, *suspects(9, 8)])
-    assert queue.current is moved
+    assert (queue.current, queue.position) == (moved, 0)
     queue.show(suspects(9, 8))
-    assert queue.current is None
+    assert queue.position is None
     assert queue.next().track_id == 1
 
 

@@ -130,9 +130,22 @@ class ErrorModel:
         count = len(SIGNALS)
         found = ridge_with_floor(columns, target, weight, np.arange(2 * count + 1) < count)
         weights, unknown, offset = found[:count], found[count:-1], float(found[-1])
-        given = np.where(gone, unknown, weights * np.nan_to_num(scaled))
-        sums, logs = calibration_curve(given.sum(axis=1) + offset, target, weight)
-        return cls(weights, unknown, weight @ given, offset, sums, logs)
+        nowhere = np.zeros(0)
+        return cls(weights, unknown, np.zeros(count), offset, nowhere, nowhere).calibrated(examples)
+
+    def calibrated(self, examples: Examples) -> Self:
+        """The same order of cells, with numbers that mean on these examples what they say.
+
+        Raises:
+            ValueError: there is none.
+        """
+        if len(examples.error) == 0:
+            raise ValueError("there is no example to calibrate with")
+        given = self.contributions(examples.signals)
+        target = np.log1p(np.minimum(examples.error, GREATEST_ERROR)).astype(np.float64)
+        weight = examples.weight / examples.weight.sum(dtype=np.float64)
+        sums, logs = calibration_curve(given.sum(axis=1) + self.offset, target, weight)
+        return replace(self, usual=weight @ given, sums=sums, logs=logs)
 
     def fitted(self, judgements: Sequence[Judgement], size: tuple[int, int]) -> "ErrorModel":
         """This model, drawn towards what a project's own corrections say; itself while they are too few.

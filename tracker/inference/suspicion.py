@@ -24,13 +24,13 @@ __all__ = [
 
 REASONS: dict[str, str] = {
     "uncertainty": "low confidence",
-    "past_uncertainty": "was unsure on the way",
-    "disagreement": "predictions disagree",
+    "past_uncertainty": "unsure before",
+    "disagreement": "disagreement",
     "jump": "jump",
-    "neighbours": "leaves its neighbours",
+    "neighbours": "leaves neighbours",
     "patch_change": "looks different",
-    "gap": "far from an anchor",
-    "flicker": "comes and goes",
+    "gap": "far from anchor",
+    "flicker": "flickers",
 }
 MERGED_GAP = 4  # frames of relief that do not end a span
 MOST_REASONS = 3
