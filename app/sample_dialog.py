@@ -204,6 +204,7 @@ class SampleDialog(QDialog):
 
     def _end(self) -> None:
         """The dialog is closed: nothing is proposed any more."""
+        self.finished.disconnect(self._end)
         self._timer.stop()
         self._subscriptions.release()
         self._window.playback.frame_shown.disconnect(self._later)
