@@ -8,13 +8,14 @@ from app.actions import Action
 from app.document.view_state import ColourBy
 from app.panels.wording import tracker_title
 from app.theme import Theme
+from app.track_commands import compare_actions, track_actions
 from tracker.labels import State
 
 if TYPE_CHECKING:
     from app.window import MainWindow
 
-FILE, EDIT, GO, TRACK, VIEW, HELP = "&File", "&Edit", "&Go", "&Track", "&View", "&Help"
-COLOUR_MODES: tuple[ColourBy, ...] = ("confidence", "track", "source")
+FILE, EDIT, GO, TRACK, VIEW, HELP = "&File", "&Edit", "&Go", "&Tracking", "&View", "&Help"
+COLOUR_MODES: tuple[ColourBy, ...] = ("confidence", "error", "track", "source")
 NUDGE = 0.25
 
 
@@ -24,6 +25,7 @@ def all_actions(window: "MainWindow") -> Iterator[Action]:
     yield from _edit(window)
     yield from _go(window)
     yield from _track(window)
+    yield from track_actions(window)
     yield from _view(window)
     yield Action("help.keys", window.tr("Keys and mouse…"), ("?", "F1"), window.show_keys, HELP)
     yield Action("help.about", window.tr("About Trackwright"), (), window.show_about, HELP)
@@ -82,6 +84,9 @@ def _edit(window: "MainWindow") -> Iterator[Action]:
         EDIT,
         window.is_open,
         lambda: view.tool == "add",
+    )
+    yield Action(
+        "tool.lasso", tr("Lasso"), ("Shift+N",), edit.toggle_lasso, EDIT, window.is_open, lambda: view.tool == "lasso"
     )
     yield Action("sample.points", tr("Sample points…"), ("G",), edit.ask_sample, EDIT, window.is_open)
 
@@ -146,7 +151,7 @@ def _go(window: "MainWindow") -> Iterator[Action]:
 
 
 def _track(window: "MainWindow") -> Iterator[Action]:
-    tr, tracking, edit = window.tr, window.tracking, window.editing
+    tr, edit = window.tr, window.editing
     can = edit.has_tracks
     names: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         ("run.forward", "forward", tr("Track forward"), ("F",)),
@@ -155,9 +160,7 @@ def _track(window: "MainWindow") -> Iterator[Action]:
     )
     for action_id, direction, text, keys in names:
         yield Action(action_id, text, keys, partial(window.run, direction), TRACK, can)
-    yield Action(
-        "run.retrack", tr("Re-track up to the next anchor"), ("R",), tracking.retrack, TRACK, edit.has_selection
-    )
+    yield Action("run.retrack", tr("Re-track between the anchors"), ("R",), window.retrack, TRACK, edit.has_selection)
     yield Action(
         "run.retrack_range",
         tr("Re-track the in-out range"),
@@ -167,6 +170,7 @@ def _track(window: "MainWindow") -> Iterator[Action]:
         window.has_range,
     )
     yield Action("run.stop", tr("Stop"), ("Esc",), window.escape, TRACK)
+    yield from compare_actions(window, TRACK)
     yield from _trackers(window)
 
 
@@ -187,6 +191,7 @@ def _trackers(window: "MainWindow") -> Iterator[Action]:
         )
     yield Action("tracker.choose", tr("Choose checkpoint…"), (), window.files.ask_checkpoint, TRACK)
     yield Action("tracker.about", tr("About this tracker…"), (), trackers.tell, TRACK)
+    yield Action("tracker.cache", tr("Feature cache…"), (), window.show_cache_dialog, TRACK)
 
 
 def _view(window: "MainWindow") -> Iterator[Action]:

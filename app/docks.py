@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from PySide6.QtCore import QByteArray, Qt
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QTabWidget, QWidget
 
+WIDE = 1600  # pixels of a window in which timeline and filmstrip have room side by side
+
 LEFT, RIGHT, BOTTOM = (
     Qt.DockWidgetArea.LeftDockWidgetArea,
     Qt.DockWidgetArea.RightDockWidgetArea,
@@ -77,9 +79,15 @@ class Docks:
     def _lay_out(self) -> None:
         for dock in self:
             dock.show()
-        for docks in self._tabs.values():
-            docks[0].raise_()
-        resize, named = self._window.resizeDocks, self._docks
+        window, named = self._window, self._docks
+        if window.width() >= WIDE:
+            window.splitDockWidget(named["timeline"], named["filmstrip"], Qt.Orientation.Horizontal)
+        else:
+            window.tabifyDockWidget(named["timeline"], named["filmstrip"])
+        window.tabifyDockWidget(named["filmstrip"], named["curves"])
+        for front in ("tracks", "run", "filmstrip", "timeline"):
+            named[front].raise_()
+        resize = window.resizeDocks
         resize([named["tracks"], named["run"]], [290, 270], Qt.Orientation.Horizontal)
         resize([named["run"], named["history"]], [330, 200], Qt.Orientation.Vertical)
         resize([named["timeline"]], [210], Qt.Orientation.Vertical)

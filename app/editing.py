@@ -3,12 +3,10 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PySide6.QtCore import QObject
-from PySide6.QtWidgets import QDialog
+from PySide6.QtCore import QObject, Qt
 
 from app.document.project import Document
-from app.sample_dialog import SampleDialog, SampleRequest
-from tracker.inference import sampling
+from app.sample_dialog import SampleDialog
 from tracker.labels import Source, State
 
 if TYPE_CHECKING:
@@ -130,25 +128,13 @@ class Editing(QObject):
         """Take the tool that places points, or put it away."""
         self._view.tool = "select" if self._view.tool == "add" else "add"
 
-    def ask_sample(self) -> None:
-        """Ask how to sample points, and place them on the frame shown."""
-        dialog = SampleDialog(self._window)
-        if dialog.exec() == QDialog.DialogCode.Accepted:
-            self.sample(dialog.request)
+    def toggle_lasso(self) -> None:
+        """Take the tool that selects by a loop, or put it away."""
+        self._view.tool = "select" if self._view.tool == "lasso" else "lasso"
 
-    def sample(self, request: SampleRequest) -> None:
-        """Place points on the frame shown, in one step."""
-        image = self._window.playback.current_image()
-        if image is None:
-            self._window.show_message(self.tr("The frame is still being decoded."))
-            return
-        rgb = np.ascontiguousarray(image[..., 2::-1])
-        try:
-            xy = sampling.sample_points(rgb, request.method, request.count, spacing=request.spacing)
-        except ValueError as error:
-            self._window.show_message(str(error))
-            return
-        frames = np.full((len(xy), 1), self._view.playhead, dtype=np.float32)
-        ids = self._document.add_tracks(np.hstack([frames, xy]))
-        self._view.select(ids)
-        self._window.show_message(self.tr("{} points placed.").format(len(xy)))
+    def ask_sample(self) -> None:
+        """Show what points could be sampled on the frame shown; the person places them, or not."""
+        dialog = SampleDialog(self._window)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.accepted.connect(dialog.place)
+        dialog.show()

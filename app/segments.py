@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from app.document.project import Document
 from tracker.inference.session import Prediction
 
-
 PER_CELL = ("visibility", "confidence", "disagreement", "patch_change")
 
 

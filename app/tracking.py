@@ -17,7 +17,7 @@ from app.workers.tracking import RunRequest, TrackingWorker
 from tracker.inference.trackers import default_tracker
 
 OVERLAP = 16
-VERBS = {"forward": "Track forward", "backward": "Track backward", "retrack": "Re-track"}
+VERBS = {"forward": "Track forward", "backward": "Track backward"}
 
 
 @dataclass
@@ -74,6 +74,15 @@ class Tracking(QObject):
             self._unsubscribe = document.changed.subscribe(self._document_changed)
 
     @property
+    def worker(self) -> TrackingWorker:
+        """The thread that runs and bridges share."""
+        return self._worker
+
+    def next_generation(self) -> int:
+        """A number for a request that nobody else has."""
+        return next(self._generations)
+
+    @property
     def running(self) -> bool:
         """Whether a run goes on or waits."""
         return self._plan is not None
@@ -97,22 +106,18 @@ class Tracking(QObject):
         if not found:
             self.message.emit(self.tr("Nothing to track: place a point first (N, then click)."), "hint")
 
-    def retrack(self) -> None:
-        """Solve the selected tracks anew from the anchor at or before the playhead up to the next anchor."""
-        document = self._document
-        if document is None:
-            return
-        if not self._view.selection:
-            self.message.emit(self.tr("Select the track to re-track first."), "hint")
-            return
-        spans = {i: document.retrack_span(i, self._view.playhead) for i in self._view.selection}
-        found = []
-        for track_id, (anchor, end) in spans.items():
-            found += [s for s in segments_forward(document, [track_id], anchor, end) if s.anchor == anchor]
-        if not found:
-            self.message.emit(self.tr("There is no anchor at or before this frame to re-track from."), "hint")
-            return
-        self._enqueue("retrack", found, min(s.start for s in found), max(s.end for s in found), [])
+    def leave(self, track_id: int, frame: int) -> int:
+        """Follow a track no more from `frame` on: something else does. Gives where the run would have ended."""
+        plan = self._plan
+        if plan is None or plan.direction == "backward":
+            return frame
+        taken = {
+            i: segment for i, segment in plan.segments.items() if segment.track_id == track_id and segment.end > frame
+        }
+        for i in taken:
+            del plan.segments[i]
+        self._worker.remove_points(np.array(list(taken), dtype=np.int64))
+        return max((segment.end for segment in taken.values()), default=frame)
 
     def stop(self) -> None:
         """Stop the run that goes on, within one window, and drop those that wait. What it found stays."""
@@ -202,7 +207,7 @@ class Tracking(QObject):
                 self._document.apply_prediction(self._plan.run_id, prediction)
             self._drop_finished_points(result.payload.end_frame)
         finally:
-            self._worker.result_applied()
+            self._worker.result_applied()  # of bridges too, which others take
 
     def _drop_finished_points(self, reached: int) -> None:
         """A forward point that has reached its next anchor needs no more frames."""

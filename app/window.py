@@ -21,6 +21,8 @@ from PySide6.QtWidgets import (
 )
 
 from app.actions import ActionRegistry
+from app.bridging import Bridging
+from app.cache_dialog import CacheDialog, apply_cache_settings
 from app.canvas import CanvasView, Legend
 from app.cheat_sheet import CheatSheet
 from app.commands import all_actions
@@ -31,18 +33,33 @@ from app.document.view_state import ViewState
 from app.editing import Editing
 from app.fault_dialog import FaultDialog
 from app.files import Files
+from app.grouping import Grouping
 from app.log import start_logging
+from app.mask_files import MaskFiles
 from app.menus import Menus
 from app.navigation import Navigation
-from app.panels import HistoryPanel, RunPanel, StatusWidgets, Timeline, TrackList, Transport
+from app.panels import (
+    CompareBar,
+    Curves,
+    Filmstrip,
+    HistoryPanel,
+    MaskPanel,
+    RunPanel,
+    StatusWidgets,
+    Timeline,
+    TrackList,
+    Transport,
+)
 from app.panels.run_panel import MessageKind
 from app.playback import Playback
 from app.settings import Settings
 from app.start_page import StartPage
+from app.takes import Takes
 from app.theme import Theme, apply_theme
 from app.tracker_choice import TrackerChoice
 from app.tracking import Tracking
 from app.workers.protocol import Progress
+from tracker.inference.feature_cache import feature_cache
 from tracker.video import FrameSource
 
 
@@ -60,7 +77,12 @@ class MainWindow(QMainWindow):
         self.files = Files(self)
         self.navigation = Navigation(self)
         self.editing = Editing(self)
+        self.bridging = Bridging(self.tracking, self)
+        self.grouping = Grouping(self)
+        self.takes = Takes(self)
+        self.masks = MaskFiles(self)
         self.trackers = TrackerChoice(self)
+        self._warned_of_cache = False
         self._subscriptions: tuple[Callable[[], None], ...] = ()
         self.setWindowTitle("Trackwright")
         self.setAcceptDrops(True)
@@ -71,6 +93,7 @@ class MainWindow(QMainWindow):
         self.menus = Menus(self, list(self.docks))
         self._connect()
         self._restore_layout()
+        apply_cache_settings(settings)
         self.set_document(None, None)
         self.trackers.show(settings.tracker)
         self._device_chosen(settings.device)
@@ -82,6 +105,7 @@ class MainWindow(QMainWindow):
         self.canvas = CanvasView(None, self.view)
         self.legend = Legend(self.view)
         self.transport = Transport(None, self.view)
+        self.compare_bar = CompareBar(None, self.view)
         self.start_page = StartPage()
         video = QWidget()
         column = QVBoxLayout(video)
@@ -89,6 +113,7 @@ class MainWindow(QMainWindow):
         column.setSpacing(0)
         column.addWidget(self.canvas, 1)
         column.addWidget(self.legend)
+        column.addWidget(self.compare_bar)
         column.addWidget(self.transport)
         self._pages = QStackedWidget()
         self._pages.addWidget(self.start_page)
@@ -99,12 +124,18 @@ class MainWindow(QMainWindow):
         self.timeline = Timeline(None, self.view)
         self.run_panel = RunPanel(None, self.view)
         self.history = HistoryPanel(None, self.view)
+        self.mask_panel = MaskPanel(None, self.view)
+        self.filmstrip = Filmstrip(None, self.view)
+        self.curves = Curves(None, self.view)
         self.status = StatusWidgets(self)
         panels = (
             Panel("tracks", self.tr("Tracks"), self.track_list, LEFT),
-            Panel("run", self.tr("Tracking"), self.run_panel, RIGHT),
+            Panel("masks", self.tr("Masks"), self.mask_panel, LEFT, "left"),
+            Panel("run", self.tr("Tracking"), self.run_panel, RIGHT, "run"),
             Panel("history", self.tr("History"), self.history, RIGHT),
-            Panel("timeline", self.tr("Timeline"), self.timeline, BOTTOM),
+            Panel("timeline", self.tr("Timeline"), self.timeline, BOTTOM, "time"),
+            Panel("filmstrip", self.tr("Filmstrip"), self.filmstrip, BOTTOM, "strip"),
+            Panel("curves", self.tr("Curves"), self.curves, BOTTOM, "strip"),
         )
         self.docks = Docks(self, panels, self.settings.layout[1])
 
@@ -124,7 +155,14 @@ class MainWindow(QMainWindow):
         self.canvas.hovered.connect(self.status.set_pixel)
         self.canvas.unhovered.connect(self.status.clear_pixel)
         self.canvas.context_requested.connect(self.menus.open_context_menu)
-        for panel in (self.run_panel, self.transport, self.track_list):
+        self.canvas.corrected.connect(self._corrected)
+        self.filmstrip.corrected.connect(self._corrected)
+        self.filmstrip.hint.connect(self.show_message)
+        self.mask_panel.hidden_masks_changed.connect(self.canvas.set_hidden_masks)
+        for panel in (
+            *(self.run_panel, self.transport, self.track_list, self.mask_panel),
+            self.compare_bar,
+        ):
             panel.action_requested.connect(self.registry.trigger)
         self.run_panel.tracker_chosen.connect(self.trackers.use)
         self.run_panel.device_chosen.connect(self._device_chosen)
@@ -136,6 +174,8 @@ class MainWindow(QMainWindow):
         self.tracking.running_changed.connect(self._running_changed)
         self.tracking.progress.connect(self._show_progress)
         self.tracking.message.connect(self._show_run_message)
+        self.bridging.message.connect(self._show_run_message)
+        self.bridging.running_changed.connect(self._running_changed)
         self.tracking.device_known.connect(self.status.set_device)
         # Tab steps through the tracks on the picture only; elsewhere it moves the focus, as everywhere.
         for key, step in (("Tab", 1), ("Shift+Tab", -1)):
@@ -157,6 +197,8 @@ class MainWindow(QMainWindow):
     def set_document(self, document: Document | None, source: FrameSource | None) -> None:
         """Show this document and its video; the old one is closed."""
         self.tracking.set_document(None)
+        self.bridging.set_document(None)
+        self.filmstrip.set_source(None)
         self.playback.close()
         for unsubscribe in self._subscriptions:
             unsubscribe()
@@ -166,16 +208,21 @@ class MainWindow(QMainWindow):
         if self.source is not None:
             self.source.close()
         self.document, self.source = document, source
-        self.view.selection, self.view.loop_range, self.view.playhead = (), None, 0
+        self.view.forget()
         self.docks.show(document is not None)
-        for part in (self.canvas, self.transport, self.track_list, self.timeline, self.run_panel, self.history):
+        for part in (
+            *(self.canvas, self.transport, self.track_list, self.timeline, self.run_panel, self.history),
+            *(self.mask_panel, self.filmstrip, self.curves, self.compare_bar),
+        ):
             part.set_document(document)
-        self.tracking.set_document(document)
+        for service in (self.tracking, self.bridging):
+            service.set_document(document)
         if document is not None and source is not None:
             stop_changes = document.changed.subscribe(self._document_changed)
             stop_refusals = document.refused.subscribe(self.show_message)
             self._subscriptions = (stop_changes, stop_refusals)
             self.playback.open(source, self.settings.frame_cache_bytes)
+            self.filmstrip.set_source(source.path)
             self.canvas.fit()
             self._cache_timer.start()
         else:
@@ -208,9 +255,18 @@ class MainWindow(QMainWindow):
         if self.view.loop_range is not None:
             self.tracking.run("forward", *self.view.loop_range)
 
+    def retrack(self) -> None:
+        """Solve the selected tracks anew between the anchors around the playhead."""
+        self.bridging.retrack(self.view.selection, self.view.playhead)
+
+    def _corrected(self, track_id: int, frame: int) -> None:
+        if self.settings.corrects_at_once:
+            self.bridging.correct(track_id, frame)
+
     def escape(self) -> None:
         """Stop the run; where none goes on, put the tool away; then deselect."""
-        if self.tracking.running:
+        if self.tracking.running or self.bridging.running:
+            self.bridging.cancel()
             self.tracking.stop()
         elif self.view.tool != "select":
             self.view.tool = "select"
@@ -231,6 +287,8 @@ class MainWindow(QMainWindow):
         if change.kind in ("tracks", "all") and self.document is not None:
             kept = tuple(i for i in self.view.selection if i in self.document.table)
             self.view.selection = kept
+        if change.kind in ("takes", "all"):
+            self.takes.forget_gone()
         self._refresh_timer.start(0)
 
     def _view_changed(self, name: str) -> None:
@@ -255,8 +313,8 @@ class MainWindow(QMainWindow):
         self.transport.set_playing(playing)
         self.transport.set_speed(speed)
 
-    def _running_changed(self, running: bool) -> None:
-        self.run_panel.set_running(running)
+    def _running_changed(self, _running: bool) -> None:
+        self.run_panel.set_running(self.tracking.running or self.bridging.running)
         self._refresh_timer.start(0)
 
     def _show_progress(self, progress: Progress) -> None:
@@ -273,12 +331,24 @@ class MainWindow(QMainWindow):
         if self.source is not None:
             used = sum(end - start for start, end in ranges) * self.source.width * self.source.height * 4
             self.status.set_cache(used, self.settings.frame_cache_bytes)
+        self._show_features()
+
+    def _show_features(self) -> None:
+        state = feature_cache().state
+        self.status.set_features(state.used_bytes, state.max_bytes, state.warning)
+        if state.warning and not self._warned_of_cache:
+            self.show_message(state.warning)
+        self._warned_of_cache = bool(state.warning)
 
     # -- the window itself
 
     def show_keys(self) -> None:
         """The cheat-sheet."""
         CheatSheet(self.registry, self).exec()
+
+    def show_cache_dialog(self) -> None:
+        """Bounds and fill of the feature cache."""
+        CacheDialog(self.settings, self).exec()
 
     def show_about(self) -> None:
         """Version, licence and whose work this stands on."""
@@ -331,6 +401,8 @@ class MainWindow(QMainWindow):
             return
         application().removeEventFilter(self)
         self.files.close()
+        self.masks.close()
+        self.filmstrip.stop()
         self.tracking.close()
         self.set_document(None, None)
         self.settings.layout = (self.saveGeometry(), self.docks.layout)
@@ -362,4 +434,6 @@ def open_window(path: Path | None = None, demo: bool = False) -> int:
         window.files.open_demo()
     elif path is not None:
         window.files.open_path(path)
-    return app.exec()
+    code = app.exec()
+    feature_cache().close()
+    return code

@@ -79,6 +79,12 @@ class ViewState:
         else:
             super().__setattr__(name, value)
 
+    def forget(self) -> None:
+        """Nothing is chosen any more, as another document comes."""
+        self.selection, self.hidden = (), frozenset()
+        self.loop_range = self.cell_range = self.mask = self.take = None
+        self.playhead = 0
+
     @property
     def primary(self) -> int | None:
         """The track that keys act on where only one can be meant."""

@@ -1,10 +1,25 @@
 """The panels around the picture. Each takes `(document, view)` and knows no other panel."""
 
+from app.panels.compare_bar import CompareBar
+from app.panels.curves import Curves
+from app.panels.filmstrip import Filmstrip
 from app.panels.history_panel import HistoryPanel
+from app.panels.mask_panel import MaskPanel
 from app.panels.run_panel import RunPanel
 from app.panels.status import StatusWidgets
 from app.panels.timeline import Timeline
 from app.panels.track_list import TrackList
 from app.panels.transport import Transport
 
-__all__ = ["HistoryPanel", "RunPanel", "StatusWidgets", "Timeline", "TrackList", "Transport"]
+__all__ = [
+    "CompareBar",
+    "Curves",
+    "Filmstrip",
+    "HistoryPanel",
+    "MaskPanel",
+    "RunPanel",
+    "StatusWidgets",
+    "Timeline",
+    "TrackList",
+    "Transport",
+]

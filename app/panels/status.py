@@ -72,11 +72,12 @@ class StatusWidgets(QWidget):
         self.device = _Fact("mdi6.chip", self.tr("Device"))
         self.memory = _Fact("mdi6.memory", self.tr("Memory in use"))
         self.cache = _Fact("mdi6.filmstrip", self.tr("Frames in memory"))
+        self.features = _Fact("mdi6.database-outline", self.tr("Features in memory"))
         self.saved = _Fact("mdi6.content-save-check-outline", self.tr("Project"))
         row = QHBoxLayout(self)
         row.setContentsMargins(SPACE_M, 0, SPACE_M, 0)
         row.setSpacing(2 * SPACE_M)
-        for fact in (self.pixel, self.model, self.device, self.cache, self.memory, self.saved):
+        for fact in (self.pixel, self.model, self.device, self.cache, self.features, self.memory, self.saved):
             row.addWidget(fact)
         self.pixel.keep_width("0000.0, 0000.0")
         self._process = psutil.Process(os.getpid())
@@ -111,6 +112,12 @@ class StatusWidgets(QWidget):
         share = round(100 * used_bytes / max(1, max_bytes))
         hint = self.tr("{0} of {1} MiB").format(number(used_bytes / MEBIBYTE), number(max_bytes / MEBIBYTE))
         self.cache.show_text(self.tr("{0} %").format(share), hint)
+
+    def set_features(self, used_bytes: int, max_bytes: int, warning: str | None) -> None:
+        """How full the cache of the networks' features is; nothing while it is empty."""
+        hint = self.tr("{0} of {1} MiB").format(number(used_bytes / MEBIBYTE), number(max_bytes / MEBIBYTE))
+        text = self.tr("{0} %").format(round(100 * used_bytes / max(1, max_bytes))) if used_bytes else ""
+        self.features.show_text(text, "\n".join([hint, *([warning] if warning else [])]))
 
     def showEvent(self, event: QShowEvent) -> None:
         """Measure from now on."""

@@ -1,4 +1,7 @@
-"""The thread that tracks: it owns the tracker and the device, and does one request after the other."""
+"""The thread that tracks: it owns the tracker and the device, and does one request after the other.
+
+A correction is waited for by a person, so bridges go before runs, and into a run that goes on: between its windows.
+"""
 
 import os
 import sys
@@ -8,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import cv2
 import numpy as np
@@ -16,10 +19,15 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject, QThread, Signal
 
 from app.workers.protocol import Failed, Finished, Outcome, Result, Started, failure_message, is_out_of_memory, progress
+from tracker.inference.feature_cache import feature_cache
+from tracker.inference.gaps import Bridged, Gap
 from tracker.inference.run import TrackRun
 from tracker.inference.session import Prediction, Tracker
 from tracker.inference.trackers import load_tracker
 from tracker.video import FrameSource, open_source
+
+if TYPE_CHECKING:
+    from tracker.inference.bridge import BridgeRun
 
 SPARE_CORES = max(1, (os.cpu_count() or 1) - 1)  # one core is left to the GUI
 UNDELIVERED = 4  # results that may wait for the GUI before tracking waits too
@@ -49,6 +57,18 @@ class RunRequest:
     start: int
     end: int
     direction: Direction = "forward"
+    mode: str = "auto"
+
+
+@dataclass(frozen=True)
+class BridgeRequest:
+    """All that it takes to solve gaps between anchors; fields as in `RunRequest`."""
+
+    generation: int
+    source_path: Path
+    tracker: str
+    device: str
+    gaps: tuple[Gap, ...]
     mode: str = "auto"
 
 
@@ -100,6 +120,20 @@ class _Task:
         return frame < self.request.end if direction == "forward" else frame >= self.request.start
 
 
+class _Bridge:
+    """A bridge request on its way."""
+
+    def __init__(self, request: BridgeRequest) -> None:
+        self.request = request
+        self.cancelled = False
+        self.run: BridgeRun | None = None
+
+    def cancel(self) -> None:
+        self.cancelled = True
+        if self.run is not None:
+            self.run.cancel()
+
+
 def _as_arrays(points: Points) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     return np.array(list(points), np.int64), np.array(list(points.values()), np.float32).reshape(-1, 3)
 
@@ -107,12 +141,13 @@ def _as_arrays(points: Points) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
 class TrackingWorker(QThread):
     """`start` it once, `submit` requests, `stop` it at the end.
 
-    It keeps the loaded tracker, and with it the features of the frames it saw, from run to run.
+    It keeps the loaded tracker from run to run, and the features of the frames that it saw in `feature_cache()`.
 
     Signals:
         started_run(Started): the tracker is loaded. Left out where that fails.
         progress(Progress), failed(Failed)
-        result(Result): its payload is a `Prediction` in frames of the video. The GUI calls `result_applied` for each.
+        result(Result): its payload is a `Prediction` in frames of the video, or `Bridged` for a bridge. The GUI calls
+            `result_applied` for each.
         finished_run(Finished): always the last word on a request.
     """
 
@@ -127,6 +162,8 @@ class TrackingWorker(QThread):
         self._changed = threading.Condition(threading.RLock())
         self._waiting: deque[_Task] = deque()
         self._current: _Task | None = None
+        self._bridges: deque[_Bridge] = deque()
+        self._bridging: _Bridge | None = None
         self._undelivered = 0
         self._stopping = False
         self._tracker_key: tuple[str, str, str] | None = None
@@ -138,6 +175,20 @@ class TrackingWorker(QThread):
         """Do this after what was submitted before."""
         with self._changed:
             self._waiting.append(_Task(request))
+            self._changed.notify_all()
+
+    def bridge(self, request: BridgeRequest) -> None:
+        """Solve gaps as soon as possible."""
+        with self._changed:
+            self._bridges.append(_Bridge(request))
+            self._changed.notify_all()
+
+    def cancel_bridge(self, generation: int) -> None:
+        """Stop that bridge, waiting or begun."""
+        with self._changed:
+            for bridge in (*self._bridges, self._bridging):
+                if bridge is not None and bridge.request.generation == generation:
+                    bridge.cancel()
             self._changed.notify_all()
 
     def add_points(self, queries: NDArray[np.float32], ids: NDArray[np.int64]) -> bool:
@@ -165,6 +216,9 @@ class TrackingWorker(QThread):
     def cancel(self) -> None:
         """Stop the request that is worked on, within one window, and drop those that wait."""
         with self._changed:
+            for bridge in [*self._bridges, self._bridging]:
+                if bridge is not None:
+                    bridge.cancel()
             for task in [*self._waiting, self._current]:
                 if task is not None:
                     task.cancelled = True
@@ -199,8 +253,14 @@ class TrackingWorker(QThread):
             self._finish(task, self._do(task))
 
     def _next_task(self) -> _Task | None:
+        """The next run, after all bridges that are asked for before it; None to stop."""
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._stopping or self._waiting or self._bridges)
+                if not self._bridges:
+                    break
+            self._do_bridges()
         with self._changed:
-            self._changed.wait_for(lambda: self._stopping or self._waiting)
             self._current = self._waiting.popleft() if self._waiting else None
             return self._current
 
@@ -220,14 +280,15 @@ class TrackingWorker(QThread):
                 self._track(task, source, tracker)
         except Exception as error:  # whatever it is, the GUI must hear of it
             if is_out_of_memory(error):
-                self._tracker = None  # with it go the features that it keeps
+                self._tracker = None
+                feature_cache().clear()
             if not task.cancelled:
                 self.failed.emit(Failed(request.generation, failure_message(error, "Tracking")))
                 return "failed"
         return "cancelled" if task.cancelled else "done"
 
-    def _load(self, request: RunRequest) -> Tracker:
-        key = (request.tracker, request.device, request.mode)
+    def _load(self, request: RunRequest | BridgeRequest) -> Tracker:
+        key = _key(request)
         if self._tracker is None or key != self._tracker_key:
             self._tracker = None  # before the next one is loaded: both may not fit
             self._tracker = load_tracker(*key)
@@ -248,6 +309,7 @@ class TrackingWorker(QThread):
         while (run := self._next_run(task, source, tracker, tell)) is not None:
             for prediction in run:
                 self._deliver(task, prediction)
+                self._do_bridges(self._tracker_key)
             done += run.frames_done
 
     def _next_run(
@@ -269,17 +331,69 @@ class TrackingWorker(QThread):
                 start=request.start,
                 end=request.end,
                 backward=task.running == "backward",
+                cache=feature_cache(),
                 on_progress=on_progress,
             )
             return task.run
 
-    def _deliver(self, task: _Task, prediction: Prediction) -> None:
+    def _deliver(self, task: _Task | _Bridge, payload: Prediction | Bridged) -> None:
         """Hand a result to the GUI once it has taken most of the ones before."""
         with self._changed:
             self._changed.wait_for(lambda: task.cancelled or self._undelivered < UNDELIVERED)
             if task.cancelled:
                 return
             self._undelivered += 1
+        prediction = payload.prediction if isinstance(payload, Bridged) else payload
         for array in (prediction.ids, prediction.tracks, prediction.visibility, prediction.confidence):
             array.flags.writeable = False
-        self.result.emit(Result(task.request.generation, prediction))
+        self.result.emit(Result(task.request.generation, payload))
+
+    # -- bridges, in the thread
+
+    def _do_bridges(self, only_with: tuple[str, str, str] | None = None) -> None:
+        """Solve what was asked for meanwhile; where a run goes on, only with the tracker that it runs with."""
+        while True:
+            with self._changed:
+                found = [b for b in self._bridges if only_with in (None, _key(b.request))]
+                if not found:
+                    return
+                bridge = self._bridging = found[0]
+                self._bridges.remove(bridge)
+            outcome = self._do_bridge(bridge)
+            with self._changed:
+                self._bridging = None
+            self.finished_run.emit(Finished(bridge.request.generation, outcome))
+
+    def _do_bridge(self, bridge: _Bridge) -> Outcome:
+        request = bridge.request
+        try:
+            if not bridge.cancelled:
+                self._solve(bridge)
+        except Exception as error:  # whatever it is, the GUI must hear of it
+            if not bridge.cancelled:
+                self.failed.emit(Failed(request.generation, failure_message(error, "Re-tracking")))
+                return "failed"
+        return "cancelled" if bridge.cancelled else "done"
+
+    def _solve(self, bridge: _Bridge) -> None:
+        from tracker.inference.bridge import BridgeRun  # here: it imports torch, which takes seconds
+
+        request, began = bridge.request, time.monotonic()
+        tracker = self._load(request)
+        self.started_run.emit(Started(request.generation, tracker.name, tracker.device, tracker.visible_above))
+
+        def tell(done: int, total: int) -> None:
+            self.progress.emit(progress(request.generation, done, total, time.monotonic() - began))
+
+        with open_source(request.source_path, threads="auto") as source:
+            with self._changed:
+                bridge.run = BridgeRun(source, tracker, request.gaps, cache=feature_cache(), on_progress=tell)
+                if bridge.cancelled:
+                    return
+            for bridged in bridge.run:
+                self._deliver(bridge, bridged)
+
+
+def _key(request: RunRequest | BridgeRequest) -> tuple[str, str, str]:
+    """What makes a loaded tracker the same."""
+    return request.tracker, request.device, request.mode

@@ -17,7 +17,7 @@ from app.document.project import Document
 from app.document.video_ref import VideoRef
 from app.export_dialog import ExportDialog
 from app.fault_dialog import FaultDialog
-from app.sample_dialog import SampleRequest
+from app.sample_dialog import SampleDialog
 from app.settings import Settings
 from app.window import MainWindow
 from tests.video.clips import make_clip
@@ -140,7 +140,12 @@ def test_exporting_where_nothing_can_be_written_says_so(
 def test_sampling_places_points_on_the_frame_shown_as_one_step(qtbot, opened: MainWindow, method: str) -> None:
     opened.navigation.go_to(10)
     qtbot.waitUntil(lambda: opened.playback.current_image() is not None)
-    opened.editing.sample(SampleRequest(method, 9, 10))
+    dialog = SampleDialog(opened)
+    qtbot.addWidget(dialog)
+    dialog._method.setCurrentIndex(dialog._method.findData(method))
+    dialog._count.setValue(9)
+    qtbot.waitUntil(lambda: len(dialog.points) > 0)
+    dialog.place()
     document = opened.document
     assert document is not None
     assert 0 < document.table.n_tracks <= 9

@@ -7,8 +7,7 @@ seen before is known again by its frame's number: a correction decodes and encod
 import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,54 +16,14 @@ from tracker.files import InputError
 from tracker.inference.bridge_flow import Floats, Spans
 from tracker.inference.bridge_solve import Evidence, solve
 from tracker.inference.bridge_window import Window
+from tracker.inference.gaps import Bridged, Gap
 from tracker.inference.lucas_kanade import LucasKanade
 from tracker.inference.session import Cancelled, Prediction, ShouldStop, Tracker
 from tracker.video import FrameSource
 
-Anchor = tuple[float, float, float]  # frame, x, y in pixels of the displayed frame
-
 MOST_CELLS = 20_000  # points x frames that are solved together
 MOST_WASTE = 1.5  # of the cells that gaps have, how many those have that are solved together for them
 SUDDEN = 6.0  # pixels of the pictures in work, of a step that no measured motion explains
-
-
-@dataclass(frozen=True)
-class Gap:
-    """Frames of one track that are to be found anew.
-
-    Attributes:
-        id: of the track. One that has several gaps in a call is solved one gap after the other.
-        left, right: frame, x, y of the anchors on both sides; one may be missing.
-        start, end: the frames to give, end exclusive, strictly between the anchors.
-    """
-
-    id: int
-    left: Anchor | None
-    right: Anchor | None
-    start: int
-    end: int
-
-
-@dataclass(frozen=True)
-class Remark:
-    """What a person should know of the frames [start, end) of a track.
-
-    "cut": another scene lies between, what neither side reaches was left out. "hidden": the point is hidden all
-    through. "apart": both directions lead to different places, and nothing says which is right.
-    """
-
-    id: int
-    start: int
-    end: int
-    reason: Literal["cut", "hidden", "apart"]
-
-
-@dataclass(frozen=True)
-class Bridged:
-    """What became known. NaN positions where nothing is claimed; where also confidence is NaN nothing was asked."""
-
-    prediction: Prediction
-    remarks: tuple[Remark, ...] = ()
 
 
 class View(Protocol):
