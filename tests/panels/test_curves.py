@@ -281,6 +281,19 @@ def test_more_tracks_than_can_be_told_apart_are_counted(qtbot, make_document, vi
     assert "Press N" in panel.empty_label.text()
 
 
+def test_another_document_of_another_length(qtbot, make_document, view):
+    view.select([0, 1])
+    panel = shown(qtbot, filled(make_document(2, 5000)), view)
+    for n_frames in (90, 1, 20_000):
+        panel.set_document(make_document(2, n_frames))
+        settle(qtbot, panel)
+        assert panel.stack.box.viewRange()[0] == pytest.approx([-0.5, n_frames - 0.5])
+        panel.grab()
+    panel.set_document(None)
+    panel.zoom(2)
+    panel.grab()
+
+
 def test_long_videos_show_fewer_tracks():
     assert most_tracks(1000) == MOST_TRACKS
     assert most_tracks(100_000) == MOST_TRACKS

@@ -6,11 +6,13 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QImage, QKeySequence, QShortcut
 from PySide6.QtWidgets import QWidget
 
+from app.document.expected_error import ExpectedErrors
 from app.document.project import Document
 from app.panels import Timeline
 from app.panels.timeline.drawing import error_colour
 from app.panels.timeline.ranges import range_areas, range_text
 from app.panels.timeline.state import LANE_HEIGHT
+from app.panels.timeline.summary import Block
 from app.panels.timeline.tooltip import cell_text
 from app.panels.wording import number
 from app.theme import light_palette
@@ -53,6 +55,20 @@ def test_one_frame_of_great_error_is_a_spike_when_100_000_frames_are_in_view(qtb
     view.error_threshold = 80.0
     settle(qtbot, timeline)
     assert not spike(timeline, 1).any()
+
+
+def test_a_new_frame_reads_no_errors_and_no_cells(qtbot, make_document, view, monkeypatch):
+    document = make_document(12, 3000)
+    document.expected_error.write(range(12), 0, np.ones((3000, 12)))
+    timeline = shown(qtbot, document, view)
+    timeline.grab()
+    asked = []
+    monkeypatch.setattr(ExpectedErrors, "read", lambda *args: asked.append(args))
+    monkeypatch.setattr(Block, "summarise", lambda *args: asked.append(args))
+    for frame in range(100, 130):
+        view.playhead = frame
+        timeline.grab()
+    assert not asked
 
 
 def test_the_depth_of_a_spike_says_how_many_times_the_threshold(qtbot, make_document, view):
@@ -98,6 +114,7 @@ def test_a_shift_drag_chooses_frames_and_lanes_and_says_how_many(qtbot, make_doc
     timeline = shown(qtbot, document, view)
     document.delete_tracks([2])
     view.select([0])
+    settle(qtbot, timeline)
     start = QPoint(int(timeline.x_of(60)), LANE_HEIGHT + 5)
     end = QPoint(int(timeline.x_of(119)), 3 * LANE_HEIGHT + 5)
     before = pixels(timeline)
@@ -107,6 +124,7 @@ def test_a_shift_drag_chooses_frames_and_lanes_and_says_how_many(qtbot, make_doc
     dragging = pixels(timeline)
     release()
     chosen = pixels(timeline)
+    assert timeline.accessibleDescription().startswith("Track 1, Frames 60")
     assert (dragging != chosen).any(axis=2).sum() > 500  # the read-out has gone
     changed = (chosen != before).any(axis=2)
     rows, columns = (np.flatnonzero(changed.any(axis=axis)) for axis in (1, 0))

@@ -72,13 +72,12 @@ class Curves(QWidget):
     def set_document(self, document: Document | None) -> None:
         """Show another document, or nothing."""
         self.release()
-        self._document = document
+        self._document, self._series = document, None
         if document is not None:
             self._subscriptions.add(document.changed, self._document_changed)
             self._subscriptions.add(document.expected_error.changed, self._cells_changed)
         self._subscriptions.add(self._view.changed, self._view_changed)
         self.stack.set_frame_count(1 if document is None else document.table.n_frames)
-        self._series = None
         self._tracks_changed()
         self.stack.set_playhead(self._view.playhead, follow=False)
         self._show_range()
@@ -156,8 +155,8 @@ class Curves(QWidget):
             self._cells_changed(change)
         elif change.kind in ("tracks", "all"):
             if self._document is not None and self._document.table.n_frames != self.stack.n_frames:
-                self.stack.set_frame_count(self._document.table.n_frames)
                 self._series = None
+                self.stack.set_frame_count(self._document.table.n_frames)
             if self._series is not None:
                 self._series.invalidate(change.ids if change.kind == "tracks" else None, 0, self.stack.n_frames)
             self._tracks_changed()

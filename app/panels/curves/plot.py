@@ -133,7 +133,6 @@ class CurvePlot(pg.PlotItem):
             self.getAxis(name).setPen(palette.color(role.Mid))
             self.getAxis(name).setTextPen(dim)
         self.title.setText(title.replace("\n", "<br>"), color=text.name(), size="8pt")
-        self.title.setFixedWidth(TITLE_WIDTH)  # a text sets its own
         self.box.setBackgroundColor(palette.color(role.Base))
         self.playhead.setPen(pg.mkPen(accent, width=1))
         wash = QColor(accent)

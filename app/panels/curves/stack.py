@@ -9,7 +9,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QColor, QPalette, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
-from app.panels.curves.plot import LEAST_ROW, ROWS, CurvePlot, TimeViewBox
+from app.panels.curves.plot import LEAST_ROW, ROWS, TITLE_WIDTH, CurvePlot, TimeViewBox
 from app.panels.curves.series import Thinned
 
 BOTTOM_AXIS = 18
@@ -136,6 +136,7 @@ class PlotStack(pg.GraphicsLayoutWidget):
             plot.getAxis("bottom").setHeight(BOTTOM_AXIS if last else 2)
             self.ci.addItem(plot.title, place, 0)
             self.ci.addItem(plot, place, 1)
+        self.ci.layout.setColumnMinimumWidth(0, TITLE_WIDTH)
         self.ci.setGeometry(self.range)  # it shrank while it was empty
         self.setMinimumHeight(min(len(keys), 2) * LEAST_ROW + BOTTOM_AXIS)
         self.view_changed.emit()

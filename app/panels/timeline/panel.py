@@ -11,7 +11,7 @@ from app.document.project import Document
 from app.document.view_state import ViewState
 from app.panels.subscriptions import Subscriptions
 from app.panels.timeline.parts import NOTCH, ZOOM_STEP, TimelineParts
-from app.panels.timeline.ranges import RangeDrag
+from app.panels.timeline.ranges import RangeDrag, range_text
 from app.panels.timeline.state import LANE_HEIGHT
 from app.panels.timeline.tooltip import cell_text
 
@@ -89,6 +89,7 @@ class Timeline(TimelineParts):
         elif name in ("loop_range", "cell_range"):
             self.ruler.update()
             self.lanes.update()
+            self._describe()
         elif name == "hidden":
             self.names.update()
             self.lanes.update()
@@ -134,10 +135,13 @@ class Timeline(TimelineParts):
             self.lane_bar.setValue(top + LANE_HEIGHT - self.lanes.height())
 
     def _describe(self) -> None:
-        """Tell screen readers which track is meant."""
-        primary = self._view.primary
-        known = primary is not None and primary in self._state.table
-        self.setAccessibleDescription(self._state.table.track(primary).name if primary is not None and known else "")
+        """Tell screen readers which track is meant, and what is chosen."""
+        primary, cells, words = self._view.primary, self._view.cell_range, []
+        if primary is not None and primary in self._state.table:
+            words.append(self._state.table.track(primary).name)
+        if cells is not None and self._state.document is not None:
+            words.append(range_text(self._state.document, cells))
+        self.setAccessibleDescription(", ".join(words))
 
     def event(self, event: QEvent) -> bool:
         """Tool tips over cells; and the first layout, when the lanes get their size."""
