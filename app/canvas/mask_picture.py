@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from app import theme
@@ -93,7 +94,7 @@ class MaskPicture:
         inside = _sample(bitmap, rows, columns)
         codes = self._codes(inside, left - PAD, top - PAD)[PAD:-PAD, PAD:-PAD]
         target = self.pixels[top - self.top : bottom - self.top, left - self.left : right - self.left]
-        np.take(_shades(self._style), codes, out=target)
+        np.take(_shades(self._style), codes, out=target, mode="clip")  # without a check of each code
 
     def _sampled(self, device: NDArray[np.int64], offset: float) -> NDArray[np.int64]:
         """Which pixel of the picture the middle of a device pixel shows, along one axis."""
@@ -107,24 +108,26 @@ class MaskPicture:
         dark = cv2.dilate(inside, thin, **border)  # type: ignore[call-overload]
         dark -= inside
         line = inside - core
-        codes = np.asarray(inside, dtype=np.uint8)  # INSIDE is 1
+        codes = inside  # INSIDE is 1
         if self._style.matte:
-            stripe = self._slanted(inside.shape, left, top, 1, HATCH_EVERY) < HATCH_WIDTH * self._ratio
-            codes = codes + (stripe & (inside > 0))
+            codes = codes + (inside & self._slanted(inside.shape, left, top, 1, HATCH_EVERY, HATCH_WIDTH))
         if self._style.held:
-            on = self._slanted(inside.shape, left, top, 2, 2 * DASH) < DASH * self._ratio
-            line &= on
-            dark &= on
-        codes[line > 0] = LINE
-        codes[dark > 0] = DARK
-        return codes
+            dashes = self._slanted(inside.shape, left, top, 2, 2 * DASH, DASH)
+            line &= dashes
+            dark &= dashes
+        # The higher code wins, and only what is outside is dark.
+        return np.maximum(np.maximum(codes, line * np.uint8(LINE)), dark * np.uint8(DARK))
 
-    def _slanted(self, shape: tuple[int, ...], left: int, top: int, slope: int, period: int) -> NDArray[np.int64]:
-        """(h, w) 0 up to `period` logical pixels, along a slant that moves with the picture."""
-        x = np.arange(shape[1]) + left - round(self._mapping.offset_x * self._ratio)
-        y = np.arange(shape[0]) + top - round(self._mapping.offset_y * self._ratio)
-        steps = (slope * x[None, :] + y[:, None]).astype(np.int32)
-        return np.asarray(steps % max(1, round(period * self._ratio)))
+    def _slanted(
+        self, shape: tuple[int, ...], left: int, top: int, slope: int, period: int, width: int
+    ) -> NDArray[np.uint8]:
+        """(h, w) uint8 1 on stripes of `width` every `period` logical pixels, else 0; they move with the picture."""
+        height, across = shape
+        offset = left * slope + top - round((self._mapping.offset_x * slope + self._mapping.offset_y) * self._ratio)
+        steps = (np.arange(height + slope * across) + offset) % max(2, round(period * self._ratio))
+        on = (steps < width * self._ratio).astype(np.uint8)
+        # Each line is the one above, moved on: no need to work them all out.
+        return as_strided(on, shape=(height, across), strides=(1, slope), writeable=False)
 
 
 def _sample(bitmap: Bitmap, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.uint8]:

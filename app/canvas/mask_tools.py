@@ -54,7 +54,9 @@ class MaskTool(Tool):
         """Make this the bitmap of the mask on a frame: one step of undo, and one more where the mask is new."""
         document = self.canvas.document
         assert document is not None
-        mask_id = document.add_mask(initiator=self.canvas) if target.id is None else target.id
+        mask_id = target.id
+        if mask_id is None or mask_id not in document.masks:  # it may have been undone meanwhile
+            mask_id = document.add_mask(initiator=self.canvas)
         self.canvas.view.mask = mask_id
         document.paint_mask(mask_id, frame, bitmap, label=label, initiator=self.canvas)
 

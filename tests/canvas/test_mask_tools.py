@@ -361,3 +361,12 @@ def test_the_outline_of_the_current_mask_has_its_pure_colour(stage: Stage) -> No
     row = stage.at(0, 100).y()
     colours = {rgb(QColor(image.pixelColor(x, row))) for x in range(image.width())}
     assert (10, 200, 30) in colours
+
+
+def test_a_stroke_outlives_the_undoing_of_its_mask(stage: Stage) -> None:
+    stage.document.add_mask()
+    stage.view.tool = "brush"
+    stroke(stage.canvas, [(60, 60), (100, 60)], release=False)
+    stage.document.undo()
+    QTest.mouseRelease(stage.canvas.viewport, LEFT, NO_KEY, stage.at(100, 60))
+    assert painted(stage)[60, 80]
