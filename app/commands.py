@@ -60,7 +60,6 @@ def _edit(window: "MainWindow") -> Iterator[Action]:
         EDIT,
         edit.has_selection,
     )
-    yield Action("mark.approve", tr("Approve the span"), ("V",), edit.approve, EDIT, edit.has_selection)
     for name, key, dx, dy in (
         ("left", "Left", -1, 0),
         ("right", "Right", 1, 0),

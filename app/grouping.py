@@ -62,7 +62,8 @@ class Grouping(QObject):
 
     def _ids(self) -> tuple[int, ...]:
         """The tracks of the chosen cells, else the selected ones."""
-        return self._view.cell_range[0] if self._view.cell_range is not None else self._view.selection
+        chosen = self._view.cell_range[0] if self._view.cell_range is not None else self._view.selection
+        return tuple(i for i in chosen if i in self._document.table)
 
     # -- groups
 
@@ -125,6 +126,10 @@ class Grouping(QObject):
         chosen = frozenset(self._view.selection)
         hidden = self._view.hidden
         self._view.hidden = hidden - chosen if chosen <= hidden else hidden | chosen
+
+    def solo(self) -> None:
+        """Hide all but the selected tracks."""
+        self._view.hidden = frozenset(self._document.table.ids.tolist()) - frozenset(self._view.selection)
 
     def show_all(self) -> None:
         """Hide none."""

@@ -17,6 +17,7 @@ def track_actions(window: "MainWindow") -> Iterator[Action]:
     """In the order of the menus."""
     yield from _tracks(window)
     yield from _ranges(window)
+    yield from _review(window)
     yield from _masks(window)
 
 
@@ -47,6 +48,7 @@ def _tracks(window: "MainWindow") -> Iterator[Action]:
         ("group.connect", tr("Connect as skeleton"), ("Ctrl+Shift+C",), group.connect_selected, several),
         ("tracks.colour", tr("Colour…"), (), group.ask_colour, one),
         ("tracks.hide", tr("Hide or show"), ("Alt+H",), group.toggle_hidden, one),
+        ("tracks.solo", tr("Show only these"), (), group.solo, one),
         ("tracks.show_all", tr("Show all hidden tracks"), ("Alt+Shift+H",), group.show_all, group.has_hidden),
         ("tracks.lock", tr("Lock or unlock"), ("Ctrl+L",), group.toggle_locked, one),
         ("tracks.merge", tr("Merge into one"), ("Ctrl+M",), group.merge, several),

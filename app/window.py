@@ -44,6 +44,7 @@ from app.panels import (
     Filmstrip,
     HistoryPanel,
     MaskPanel,
+    ReviewPanel,
     RunPanel,
     StatusWidgets,
     Timeline,
@@ -52,6 +53,7 @@ from app.panels import (
 )
 from app.panels.run_panel import MessageKind
 from app.playback import Playback
+from app.review import Review
 from app.settings import Settings
 from app.start_page import StartPage
 from app.takes import Takes
@@ -87,6 +89,7 @@ class MainWindow(QMainWindow):
         self.setWindowTitle("Trackwright")
         self.setAcceptDrops(True)
         self._build_parts()
+        self.review = Review(self)
         self.registry = ActionRegistry(self)
         for action in all_actions(self):
             self.registry.add(action)
@@ -125,6 +128,7 @@ class MainWindow(QMainWindow):
         self.run_panel = RunPanel(None, self.view)
         self.history = HistoryPanel(None, self.view)
         self.mask_panel = MaskPanel(None, self.view)
+        self.review_panel = ReviewPanel(None, self.view)
         self.filmstrip = Filmstrip(None, self.view)
         self.curves = Curves(None, self.view)
         self.status = StatusWidgets(self)
@@ -132,6 +136,7 @@ class MainWindow(QMainWindow):
             Panel("tracks", self.tr("Tracks"), self.track_list, LEFT),
             Panel("masks", self.tr("Masks"), self.mask_panel, LEFT, "left"),
             Panel("run", self.tr("Tracking"), self.run_panel, RIGHT, "run"),
+            Panel("review", self.tr("Review"), self.review_panel, RIGHT, "run"),
             Panel("history", self.tr("History"), self.history, RIGHT),
             Panel("timeline", self.tr("Timeline"), self.timeline, BOTTOM, "time"),
             Panel("filmstrip", self.tr("Filmstrip"), self.filmstrip, BOTTOM, "strip"),
@@ -198,6 +203,7 @@ class MainWindow(QMainWindow):
         """Show this document and its video; the old one is closed."""
         self.tracking.set_document(None)
         self.bridging.set_document(None)
+        self.review.set_document(None)
         self.filmstrip.set_source(None)
         self.playback.close()
         for unsubscribe in self._subscriptions:
@@ -215,7 +221,7 @@ class MainWindow(QMainWindow):
             *(self.mask_panel, self.filmstrip, self.curves, self.compare_bar),
         ):
             part.set_document(document)
-        for service in (self.tracking, self.bridging):
+        for service in (self.tracking, self.bridging, self.review):
             service.set_document(document)
         if document is not None and source is not None:
             stop_changes = document.changed.subscribe(self._document_changed)
@@ -314,6 +320,7 @@ class MainWindow(QMainWindow):
         self.transport.set_speed(speed)
 
     def _running_changed(self, _running: bool) -> None:
+        self.review.suspicion.running = self.tracking.running
         self.run_panel.set_running(self.tracking.running or self.bridging.running)
         self._refresh_timer.start(0)
 
@@ -402,6 +409,7 @@ class MainWindow(QMainWindow):
         application().removeEventFilter(self)
         self.files.close()
         self.masks.close()
+        self.review.close()
         self.filmstrip.stop()
         self.tracking.close()
         self.set_document(None, None)

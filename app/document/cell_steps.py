@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 import numpy as np
 
 from app.document import marks
-from app.document.corrections import correction_of
+from app.document.corrections import Correction, correction_of
 from app.document.edits import Patch, make_patch
 from app.document.steps import Steps, counted
 from tracker.labels.table import Cells, State
@@ -96,8 +96,24 @@ class CellSteps(Steps):
             for (start, end), ids in together.items()
             if (patch := self._marked(ids, start, end, lambda cells: marks.approved(cells, approved)))
         ]
+        approvals = self._approvals(spans) if approved else []
+        self._keeper.put_corrections(approvals)
         verb = "Approve" if approved else "Take approval back from"
         self.do(patches, counted(verb, [i for patch in patches for i in patch.ids]), initiator)
+        self._corrections += approvals
+
+    def _approvals(self, spans: Mapping[int, tuple[int, int]]) -> list[Correction]:
+        """One entry of the log for each span: where the greatest error was expected, there was none."""
+        found = []
+        for track_id in self._present(spans):
+            start, end = max(spans[track_id][0], 0), min(spans[track_id][1], self.table.n_frames)
+            expected = self.expected_error.uncalibrated([track_id], start, end)[:, 0]
+            if start < end and np.nanmax(np.append(expected, 0)) > 0:
+                worst = int(np.nanargmax(expected))
+                cells = self.table.read([track_id], start + worst, start + worst + 1)
+                entry = correction_of(track_id, start + worst, cells, None, float(expected[worst]))
+                found += [entry] if entry else []
+        return found
 
     def _mark(
         self, ids: list[int], start: int, end: int, mark: Callable[[Cells], Cells], verb: str, initiator: object

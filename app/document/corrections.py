@@ -17,9 +17,9 @@ class Correction:
     """A person's anchor over a predicted cell.
 
     Attributes:
-        error_px: how far the prediction was from the anchor, in pixels.
+        error_px: how far the prediction was from the anchor, in pixels; 0 where it was approved as it was.
         visibility, confidence, disagreement, patch_change: what the cell held; NaN where it held none.
-        expected_error: pixels, what was shown before; NaN where nothing was.
+        expected_error: pixels, as the model that comes with the program expected before; NaN where it said nothing.
         time: Unix seconds.
     """
 
@@ -35,16 +35,19 @@ class Correction:
 
 
 def correction_of(
-    track_id: int, frame: int, before: Cells, xy: tuple[float, float], expected_error: float
+    track_id: int, frame: int, before: Cells, xy: tuple[float, float] | None, expected_error: float
 ) -> Correction | None:
-    """The correction that an anchor at `xy` is of (1, 1) cells; None where they held no prediction."""
+    """The correction that an anchor at `xy` is of (1, 1) cells; None where they held no prediction.
+
+    Without `xy` the cells were approved as they are.
+    """
     old = before.xy[0, 0]
     if before.source[0, 0] not in PREDICTED or not np.isfinite(old).all():
         return None
     return Correction(
         track=track_id,
         frame=frame,
-        error_px=float(np.hypot(xy[0] - float(old[0]), xy[1] - float(old[1]))),
+        error_px=0.0 if xy is None else float(np.hypot(xy[0] - float(old[0]), xy[1] - float(old[1]))),
         visibility=float(before.visibility[0, 0]),
         confidence=float(before.confidence[0, 0]),
         disagreement=float(before.disagreement[0, 0]),

@@ -243,7 +243,7 @@ class Steps:
 
     def _shown_error(self, track_id: int, frame: int) -> float:
         """The expected error of a cell in pixels, NaN where nobody has worked it out."""
-        return float(self.expected_error.read([track_id], frame, frame + 1)[0, 0])
+        return float(self.expected_error.uncalibrated([track_id], frame, frame + 1)[0, 0])
 
     # -- for intentions
 

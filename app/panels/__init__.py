@@ -5,6 +5,7 @@ from app.panels.curves import Curves
 from app.panels.filmstrip import Filmstrip
 from app.panels.history_panel import HistoryPanel
 from app.panels.mask_panel import MaskPanel
+from app.panels.review_panel import ReviewPanel
 from app.panels.run_panel import RunPanel
 from app.panels.status import StatusWidgets
 from app.panels.timeline import Timeline
@@ -17,6 +18,7 @@ __all__ = [
     "Filmstrip",
     "HistoryPanel",
     "MaskPanel",
+    "ReviewPanel",
     "RunPanel",
     "StatusWidgets",
     "Timeline",

@@ -106,7 +106,11 @@ class ErrorModel:
     def errors(self, signals: Floats) -> Floats:
         """(n,) expected errors in pixels of a picture of 256 × 256, of (n, S) signals."""
         logs = np.interp(self.contributions(signals).sum(axis=1) + self.offset, self.sums, self.logs)
-        return np.expm1(np.maximum(0, self.slope * logs + self.shift)).astype(np.float32)
+        return self.adjusted(np.expm1(logs))
+
+    def adjusted(self, errors: NDArray[np.floating]) -> Floats:
+        """What a project's own corrections make of errors that the shipped model expects, in the same pixels."""
+        return np.expm1(np.maximum(0, self.slope * np.log1p(errors) + self.shift)).astype(np.float32)
 
     def contributions(self, signals: Floats) -> Doubles:
         """(n, S) what each signal adds to the logarithm."""

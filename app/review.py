@@ -1,0 +1,104 @@
+"""Walking the review queue: going to a span, playing it, approving it and going on."""
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject
+
+from app.document.project import Document
+from app.suspicion import Suspicion
+
+if TYPE_CHECKING:
+    from app.window import MainWindow
+
+AROUND = 8  # frames that are played before and after a span
+
+
+class Review(QObject):
+    """E and Q walk the queue, V approves what is looked at and goes on."""
+
+    def __init__(self, window: "MainWindow") -> None:
+        super().__init__(window)
+        self._window = window
+        self._span: tuple[int, int, int] | None = None  # the track and frames that are looked at
+        self.suspicion = Suspicion(window.view, self)
+        panel = window.review_panel
+        self.suspicion.found.connect(panel.show_suspects)
+        self.suspicion.busy.connect(panel.show_busy)
+        panel.set_loop(window.settings.review_loops)
+        panel.loop_changed.connect(self._loop_chosen)
+        panel.go_requested.connect(self.go)
+
+    @property
+    def loops(self) -> bool:
+        """Whether spans are played round and round."""
+        return self._window.settings.review_loops
+
+    def set_document(self, document: Document | None) -> None:
+        """Review this document."""
+        self._span = None
+        self._window.review_panel.set_document(document)
+        self.suspicion.set_document(document)
+
+    def close(self) -> None:
+        """End what goes on in the background."""
+        self.suspicion.close()
+
+    def next(self) -> None:
+        """To the next span."""
+        if not self._window.review_panel.go_next():
+            self._window.show_message(self._nothing(self.tr("This is the last span.")))
+
+    def previous(self) -> None:
+        """To the span before."""
+        if not self._window.review_panel.go_previous():
+            self._window.show_message(self._nothing(self.tr("This is the first span.")))
+
+    def _nothing(self, text: str) -> str:
+        if self._window.review_panel.queue.left:
+            return text
+        return self.tr("Nothing left above {:.1f} px.").format(self._window.view.error_threshold)
+
+    def go(self, track_id: int, start: int, end: int, worst: int) -> None:
+        """Show a span: its track alone selected, its worst frame, close up; played if that is wanted."""
+        window, document = self._window, self._window.document
+        if document is None or track_id not in document.table:
+            return
+        window.playback.stop()
+        self._span = (track_id, start, end)
+        window.docks.raise_("review")
+        window.view.select([track_id])
+        window.navigation.go_to(worst)
+        x, y = document.table.read([track_id], worst, worst + 1).xy[0, 0].tolist()
+        window.canvas.camera.go_close(x, y)
+        if self.loops:
+            window.view.loop_range = (max(0, start - AROUND), min(document.table.n_frames, end + AROUND))
+            window.view.loop = True
+            window.playback.play()
+
+    def approve(self) -> None:
+        """Approve the span that is looked at and go on; where none is, the span around the playhead."""
+        window, span, document = self._window, self._span, self._window.document
+        if document is None or span is None or span[0] not in document.table or window.view.primary != span[0]:
+            window.editing.approve()
+            return
+        self._span = None
+        track_id, start, end = span
+        document.approve([track_id], start, end)
+        queue = window.review_panel.queue
+        went_on = window.review_panel.go_on() if queue.current is not None else window.review_panel.go_next()
+        if not went_on:
+            window.show_message(self.tr("Approved. {}").format(self._nothing("")).strip())
+
+    def toggle_loop(self) -> None:
+        """Play spans round and round, or not."""
+        self._window.review_panel.set_loop(not self.loops)
+
+    def toggle_correct(self) -> None:
+        """Solve corrections at once, or only when asked."""
+        settings = self._window.settings
+        settings.corrects_at_once = not settings.corrects_at_once
+
+    def _loop_chosen(self, on: bool) -> None:
+        self._window.settings.review_loops = on
+        if not on:
+            self._window.playback.stop()
