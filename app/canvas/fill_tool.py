@@ -1,4 +1,4 @@
-"""Click into a hole of the mask to fill it, or with Alt into a colour to take all that hangs together."""
+"""Click into a hole of the mask to fill it, or with Alt or Shift into a colour to take all that hangs together."""
 
 from PySide6.QtCore import Qt
 
@@ -6,6 +6,8 @@ from app.canvas.brush import Bitmap
 from app.canvas.mask_edits import enclosed, piece, similar
 from app.canvas.mask_tools import MaskTool, Target
 from app.canvas.tool import Pointer
+
+COLOUR_KEYS = Qt.KeyboardModifier.AltModifier | Qt.KeyboardModifier.ShiftModifier  # some desktops keep Alt+click
 
 
 class FillTool(MaskTool):
@@ -23,7 +25,7 @@ class FillTool(MaskTool):
         place = min(max(round(pointer.x), 0), width - 1), min(max(round(pointer.y), 0), height - 1)
         before = self.held(target)
         takes_away = pointer.right or pointer.holds(Qt.KeyboardModifier.ControlModifier)
-        if pointer.holds(Qt.KeyboardModifier.AltModifier):
+        if pointer.holds(COLOUR_KEYS):
             region = self._similar(place)
         elif takes_away:
             region = piece(before, *place)
@@ -44,7 +46,7 @@ class FillTool(MaskTool):
         canvas = self.canvas
         if target.id is None:
             canvas.hint.emit(
-                canvas.tr("Outline an area first, then a click inside fills it. Alt+click takes a colour.")
+                canvas.tr("Outline an area first, then a click inside fills it. Shift+click takes a colour.")
             )
             return None
         if before[place[1], place[0]]:

@@ -45,9 +45,9 @@ class Layers:
         self.masks = MaskItem(canvas, document)
         self.overlay = OverlayItem(canvas, self.appearance)
         self.highlight = HighlightItem(canvas, self.appearance)
-        skeleton = SkeletonItem(canvas, document, self.appearance)
+        self._skeleton = SkeletonItem(canvas, document, self.appearance)
         ghost = GhostItem(canvas, document, self.appearance)
-        self._items: list[Any] = [self.masks, skeleton, ghost, self.overlay, self.highlight]
+        self._items: list[Any] = [self.masks, self._skeleton, ghost, self.overlay, self.highlight]
         for z, item in enumerate(self._items, start=1):
             item.setZValue(z)
             box.addItem(item, ignoreBounds=True)
@@ -79,6 +79,8 @@ class Layers:
             return
         if change.kind == "all":
             self.masks.masks_changed(None)
+        if change.kind in ("groups", "all"):
+            self._skeleton.forget()
         if change.kind not in ("groups", "takes"):
             self.overlay.trails.invalidate()
         if frame >= 0:

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 from app import theme
 from app.canvas.appearance import Appearance
 from app.canvas.overlay_item import EVERYWHERE
+from app.document.groups import GroupInfo
 from app.document.project import Document
 from tracker.labels.table import State
 
@@ -27,6 +28,11 @@ class SkeletonItem(pg.GraphicsObject):
         self._canvas = canvas
         self._document = document
         self._appearance = appearance
+        self._groups: tuple[int, list[GroupInfo]] | None = None  # track revision, those with a skeleton
+
+    def forget(self) -> None:
+        """Colours or skeletons of groups are other now."""
+        self._groups = None
 
     def boundingRect(self) -> QRectF:
         """Everywhere."""
@@ -35,7 +41,9 @@ class SkeletonItem(pg.GraphicsObject):
     def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
         """Draw in pixels of the viewport."""
         frame, table = self._canvas.frame, self._appearance.table
-        groups = [group for group in self._document.groups if group.edges]
+        if self._groups is None or self._groups[0] != table.track_revision:  # the document looks at every track
+            self._groups = table.track_revision, [group for group in self._document.groups if group.edges]
+        groups = self._groups[1]
         if not groups or not 0 <= frame < table.n_frames:
             return
         painter.resetTransform()
@@ -44,10 +52,7 @@ class SkeletonItem(pg.GraphicsObject):
         drawn = self._appearance.drawn(frame)
         hidden = table.rows("state")[frame] == State.OCCLUDED
         for group in groups:
-            known = [edge for edge in group.edges if edge[0] in table and edge[1] in table]
-            if not known:
-                continue
-            ends = table.columns([i for edge in known for i in edge]).reshape(-1, 2)
+            ends = table.columns([i for edge in group.edges for i in edge]).reshape(-1, 2)
             ends = ends[drawn[ends].all(axis=1)]
             unsure = hidden[ends].any(axis=1)
             colour = QColor(*group.colour)

@@ -143,7 +143,7 @@ class MaskModel(QAbstractTableModel):
         return False
 
 
-def chip(info: MaskInfo) -> QPixmap:
+def chip(info: MaskInfo) -> QIcon:
     """A patch of the mask's colour; hatched where it is a matte, so that colour is not the only sign."""
     pixmap = QPixmap(CHIP, CHIP)
     pixmap.fill(Qt.GlobalColor.transparent)
@@ -159,4 +159,6 @@ def chip(info: MaskInfo) -> QPixmap:
         painter.setPen(QPen(colour, 1.8))
         painter.drawLines([QLineF(3, CHIP - 6, CHIP - 6, 3), QLineF(5, CHIP - 3, CHIP - 3, 5)])
     painter.end()
-    return pixmap
+    icon = QIcon(pixmap)
+    icon.addPixmap(pixmap, QIcon.Mode.Selected)  # else the style would tint it
+    return icon

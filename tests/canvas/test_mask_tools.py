@@ -335,14 +335,15 @@ class TestFill:
         click(stage.canvas, 250, 180, button=RIGHT)
         np.testing.assert_array_equal(painted(stage), self.RING)
 
-    def test_alt_takes_what_has_the_same_colour(self, stage: Stage) -> None:
+    @pytest.mark.parametrize("key", [ALT, SHIFT])
+    def test_a_key_takes_what_has_the_same_colour(self, stage: Stage, key: Qt.KeyboardModifier) -> None:
         picture = grey().copy()
         picture[disc(200, 90, 35), :3] = (30, 60, 220)
         stage.canvas.set_frame(2, picture)
         stage.view.tool = "fill"
-        click(stage.canvas, 200, 90, ALT)
+        click(stage.canvas, 200, 90, key)
         np.testing.assert_array_equal(painted(stage, 2), disc(200, 90, 35))
-        click(stage.canvas, 200, 90, ALT | CTRL)
+        click(stage.canvas, 200, 90, key | CTRL)
         assert not painted(stage, 2).any()
 
 

@@ -94,12 +94,12 @@ def test_a_name_is_written_in_the_list(panel: MaskPanel, document: Document, qtb
 
 def test_a_mask_becomes_a_garbage_matte(panel: MaskPanel, document: Document) -> None:
     mask = document.add_mask()
-    plain = panel.model.index(0, Column.NAME).data(Qt.ItemDataRole.DecorationRole).toImage()
+    plain = panel.model.index(0, Column.NAME).data(Qt.ItemDataRole.DecorationRole).pixmap(14).toImage()
     cell = panel.table_view.visualRect(panel.model.index(0, Column.MATTE))
     place = QPoint(cell.left() + 10, cell.center().y())
     QTest.mouseClick(panel.table_view.viewport(), LEFT, Qt.KeyboardModifier.NoModifier, place)
     assert document.masks.info(mask).matte
-    assert panel.model.index(0, Column.NAME).data(Qt.ItemDataRole.DecorationRole).toImage() != plain
+    assert panel.model.index(0, Column.NAME).data(Qt.ItemDataRole.DecorationRole).pixmap(14).toImage() != plain
     assert panel.end_button.isVisible()
     assert not panel.sample_button.isVisible()
     document.undo()

@@ -81,6 +81,8 @@ class TestPainting:
         assert mask is not None
         opened.navigation.go_to(12)
         qtbot.waitUntil(lambda: canvas.frame == 12)
+        tracks = document.add_tracks([[0, 30, 30]])
+        opened.view.select(tracks)  # so that Enter would mean something to the window
         opened.view.tool = "polygon"
         for corner in ((200, 150), (280, 150), (280, 220)):
             click(canvas, *corner)
@@ -88,6 +90,7 @@ class TestPainting:
         qtbot.waitUntil(opened.isActiveWindow)
         QTest.keyClick(canvas.graphics, Qt.Key.Key_Return)
         assert document.masks.frames(mask) == [0, 12]
+        assert document.anchors(tracks[0]) == [0]
         first, second = document.masks.bitmap(mask, 0), document.masks.bitmap(mask, 12)
         assert first is not None
         assert second is not None
@@ -150,29 +153,23 @@ class TestFiles:
         assert document.masks.frames(info.id) == [9]
         np.testing.assert_array_equal(document.masks.bitmap(info.id, 9), DISC)
 
-    @pytest.mark.parametrize("what", ["size", "broken", "gone"])
-    def test_a_bad_picture_is_refused_in_one_sentence(
-        self,
-        qtbot,
-        opened: MainWindow,
-        document: Document,
-        files: MaskFiles,
-        errors: list[str],
-        tmp_path: Path,
-        what: str,
+    def test_bad_pictures_are_refused_in_one_sentence_each(
+        self, qtbot, document: Document, files: MaskFiles, errors: list[str], tmp_path: Path
     ) -> None:
-        path = tmp_path / "sky.png"
-        if what == "size":
-            assert cv2.imwrite(str(path), np.zeros((10, 20), np.uint8))
-        elif what == "broken":
-            path.write_bytes(b"\x89PNG nothing more")
-        files.import_file(path)
-        qtbot.waitUntil(lambda: files._job is None)
-        assert len(errors) == 1
-        assert errors[0].startswith(str(path))
-        wanted = {"size": "20 × 10 pixels, but the video has 320 × 240", "broken": "not a picture", "gone": "No such"}
-        assert wanted[what] in errors[0]
-        assert not document.masks.infos
+        small, broken, gone = (tmp_path / name for name in ("small.png", "broken.png", "gone.png"))
+        assert cv2.imwrite(str(small), np.zeros((10, 20), np.uint8))
+        broken.write_bytes(b"\x89PNG nothing more")
+        for path, reason in (
+            (small, "20 × 10 pixels, but the video has 320 × 240"),
+            (broken, "not a picture"),
+            (gone, "No such file"),
+        ):
+            files.import_file(path)
+            qtbot.waitUntil(lambda: files._job is None)
+            assert errors[-1].startswith(f"{path}: ")
+            assert reason in errors[-1]
+        assert len(errors) == 3
+        assert not document.history_steps()
 
     def test_one_bad_picture_keeps_a_folder_out(
         self, qtbot, opened: MainWindow, document: Document, files: MaskFiles, errors: list[str], tmp_path: Path
@@ -203,29 +200,27 @@ class TestFiles:
 
 
 class TestSampling:
-    @pytest.mark.parametrize("method", [key for key, *_ in METHODS])
     def test_points_lie_in_the_mask_and_never_in_a_matte(
-        self, qtbot, opened: MainWindow, document: Document, method: str
+        self, qtbot, opened: MainWindow, document: Document, dialog: SampleDialog
     ) -> None:
         mask = give_mask(opened, document)
         give_mask(opened, document, X >= 120, matte=True)
         opened.view.mask = mask
-        dialog = SampleDialog(opened)
-        dialog.show()
         assert dialog.request.mask == mask, "the chosen mask is where to sample"
-        dialog._method.setCurrentIndex(dialog._method.findData(method))
         dialog._count.setValue(12)
         dialog._spacing.setValue(5)
-        place = dialog._place_button
-        qtbot.waitUntil(place.isEnabled)
-        assert dialog._tell.text() == f"{len(dialog.points)} points"
+        for method, *_ in METHODS:
+            dialog._method.setCurrentIndex(dialog._method.findData(method))
+            dialog._later()
+            qtbot.waitUntil(dialog._place_button.isEnabled)
+            assert dialog._tell.text() == f"{len(dialog.points)} points"
+            np.testing.assert_array_equal(opened.canvas._tool_item.proposed, dialog.points)
+            columns, rows = np.rint(dialog.points).astype(int).T
+            assert (DISC & (X < 120))[rows, columns].all()
         assert document.table.n_tracks == 0
         proposed = dialog.points
-        np.testing.assert_array_equal(opened.canvas._tool_item.proposed, proposed)
-        columns, rows = np.rint(proposed).astype(int).T
-        assert (DISC & (X < 120))[rows, columns].all()
         dialog.accepted.connect(dialog.place)
-        QTest.mouseClick(place, Qt.MouseButton.LeftButton)
+        QTest.mouseClick(dialog._place_button, Qt.MouseButton.LeftButton)
         assert opened.canvas._tool_item.proposed is None
         np.testing.assert_array_equal(document.table.query_points[:, 1:], proposed)
         assert len(opened.view.selection) == len(proposed)
