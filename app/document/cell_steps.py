@@ -96,7 +96,7 @@ class CellSteps(Steps):
             for (start, end), ids in together.items()
             if (patch := self._marked(ids, start, end, lambda cells: marks.approved(cells, approved)))
         ]
-        approvals = self._approvals(spans) if approved else []
+        approvals = self._approvals(spans) if approved and patches else []
         self._keeper.put_corrections(approvals)
         verb = "Approve" if approved else "Take approval back from"
         self.do(patches, counted(verb, [i for patch in patches for i in patch.ids]), initiator)

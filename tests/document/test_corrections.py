@@ -87,6 +87,16 @@ def test_what_could_not_be_kept_is_not_noted(document):
     assert [c.frame for c in read.corrections()] == [6]
 
 
+def test_an_approved_span_is_noted_once_where_it_was_most_suspect(document):
+    document.expected_error.write([0], 2, np.array([[1.0], [6.0], [2.0]]))
+    document.approve([0], 0, 10)
+    document.approve([0], 0, 10)  # approved already: says nothing new
+    (noted,) = document.corrections()
+    assert (noted.frame, noted.error_px, noted.expected_error) == (3, 0, 6)
+    read = Document.open(file_of(document), read_only=True)
+    assert [c.frame for c in read.corrections()] == [3]
+
+
 # -- places where no anchor can be
 
 
