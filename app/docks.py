@@ -8,6 +8,8 @@ from PySide6.QtWidgets import QDockWidget, QMainWindow, QTabWidget, QWidget
 
 WIDE = 1600  # pixels of a window in which timeline and filmstrip have room side by side
 
+HIGH = 900  # pixels of a window in which two panels have room above one another
+
 LEFT, RIGHT, BOTTOM = (
     Qt.DockWidgetArea.LeftDockWidgetArea,
     Qt.DockWidgetArea.RightDockWidgetArea,
@@ -85,11 +87,16 @@ class Docks:
         else:
             window.tabifyDockWidget(named["timeline"], named["filmstrip"])
         window.tabifyDockWidget(named["filmstrip"], named["curves"])
+        if window.height() < HIGH:
+            window.tabifyDockWidget(named["tracks"], named["masks"])
+            window.tabifyDockWidget(named["review"], named["history"])
         for front in ("tracks", "run", "filmstrip", "timeline"):
             named[front].raise_()
         resize = window.resizeDocks
         resize([named["tracks"], named["run"]], [290, 270], Qt.Orientation.Horizontal)
-        resize([named["run"], named["history"]], [330, 200], Qt.Orientation.Vertical)
+        if window.height() >= HIGH:
+            resize([named["tracks"], named["masks"]], [400, 260], Qt.Orientation.Vertical)
+            resize([named["run"], named["history"]], [380, 200], Qt.Orientation.Vertical)
         resize([named["timeline"]], [210], Qt.Orientation.Vertical)
 
     def _make(self, panel: Panel) -> QDockWidget:

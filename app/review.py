@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject
+import numpy as np
+from PySide6.QtCore import QObject, QRectF
 
 from app.document.project import Document
 from app.suspicion import Suspicion
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from app.window import MainWindow
 
 AROUND = 8  # frames that are played before and after a span
+SEEN_AROUND = 5  # of the shorter side of the picture, how small a part is seen beyond the span's positions
 
 
 class Review(QObject):
@@ -68,12 +70,20 @@ class Review(QObject):
         window.docks.raise_("review")
         window.view.select([track_id])
         window.navigation.go_to(worst)
-        x, y = document.table.read([track_id], worst, worst + 1).xy[0, 0].tolist()
-        window.canvas.camera.go_close(x, y)
+        window.canvas.camera.show(self._surroundings(document, track_id, start, end))
         if self.loops:
             window.view.loop_range = (max(0, start - AROUND), min(document.table.n_frames, end + AROUND))
             window.view.loop = True
             window.playback.play()
+
+    def _surroundings(self, document: Document, track_id: int, start: int, end: int) -> QRectF:
+        """The part of the picture in which the track moves meanwhile, and enough around it to know the place by."""
+        xy = document.table.read([track_id], start, end).xy[:, 0]
+        low, high = np.nanmin(xy, axis=0), np.nanmax(xy, axis=0)
+        area = QRectF(*low.tolist(), *(high - low).tolist())
+        video = document.video
+        around = min(video.width, video.height) / SEEN_AROUND if video is not None else 0.0
+        return area.adjusted(-around, -around, around, around)
 
     def approve(self) -> None:
         """Approve the span that is looked at and go on; where none is, the span around the playhead."""

@@ -92,6 +92,13 @@ class Camera:
         self.fitted = False
         self._look(max(CLOSE_SCALE, self.mapping().scale), x, y)
 
+    def show(self, area: QRectF) -> None:
+        """Put a part of the picture, in its pixels, into the middle, whole and as large as it can be."""
+        self.fitted = False
+        room = self._viewport.size()
+        scale = min(room.width() / max(1.0, area.width()), room.height() / max(1.0, area.height()))
+        self._look(min(LARGEST_SCALE, scale), area.center().x(), area.center().y())
+
     def _fit_scale(self) -> float:
         width, height = self._picture()
         if not width or not height:
