@@ -100,7 +100,7 @@ def test_what_is_not_there_is_not_judged():
 
 @pytest.mark.parametrize("name", SIGNALS)
 def test_more_of_a_signal_never_makes_a_cell_better(name):
-    values = np.tile(measure_signals(moving_together(), SIZE).at(20, 0), (30, 1))
+    values = np.tile(measure_signals(moving_together(), SIZE).values[:, 20, 0], (30, 1))
     values[:, SIGNALS.index(name)] = np.linspace(0, 1, 30)
     errors = ErrorModel.shipped().errors(values)
     assert (np.diff(errors) >= 0).all()

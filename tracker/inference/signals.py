@@ -54,10 +54,6 @@ class Signals:
         """(F, K) one signal."""
         return self.values[SIGNALS.index(name)]
 
-    def at(self, frame: int, column: int) -> Floats:
-        """(S,) the signals of one cell."""
-        return self.values[:, frame, column]
-
 
 def pixel_scale(size: tuple[int, int]) -> float:
     """Pixels of a picture of this (width, height) for one of a picture of 256 × 256 of the same area."""

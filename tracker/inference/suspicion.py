@@ -77,12 +77,15 @@ def find_suspects(
     """
     open_to_doubt = (cells.state != State.UNLABELLED) & signals.judged & ~signals.certain
     above = open_to_doubt & (np.nan_to_num(errors, nan=0.0) > threshold_px)
-    found = []
-    for column, start, end in _stretches(_bridged(above, open_to_doubt)):
-        worst = start + int(np.nanargmax(errors[start:end, column]))
-        reasons = _reasons(model, signals.at(worst, column))
-        span = (start + first_frame, end + first_frame, worst + first_frame)
-        found.append(Suspect(int(ids[column]), *span, float(errors[worst, column]), reasons))
+    spans = _stretches(_bridged(above, open_to_doubt))
+    worst = [start + int(np.nanargmax(errors[start:end, column])) for column, start, end in spans]
+    reasons = _reasons(model, signals.values[:, worst, [column for column, _, _ in spans]].T)
+    found = [
+        Suspect(
+            int(ids[column]), start + first_frame, end + first_frame, at + first_frame, float(errors[at, column]), why
+        )
+        for (column, start, end), at, why in zip(spans, worst, reasons, strict=True)
+    ]
     return sorted(found, key=lambda suspect: (-suspect.error_px, suspect.track_id, suspect.start))
 
 
@@ -106,10 +109,13 @@ def _stretches(flags: NDArray[np.bool_]) -> list[tuple[int, int, int]]:
     return list(zip(columns.tolist(), starts.tolist(), ends.tolist(), strict=True))
 
 
-def _reasons(model: ErrorModel, signals: NDArray[np.float32]) -> tuple[str, ...]:
-    """What raises the expected error most above the usual; at least one where any signal is known."""
-    excess = model.contributions(signals[None])[0] - model.usual
-    known = np.flatnonzero(~np.isnan(signals))
-    order = known[np.argsort(-excess[known], kind="stable")]
-    clear = [k for k in order[:MOST_REASONS] if excess[k] > CLEAR]
-    return tuple(SIGNALS[k] for k in clear or order[:1])
+def _reasons(model: ErrorModel, signals: NDArray[np.float32]) -> list[tuple[str, ...]]:
+    """For each of n cells (n, S) what raises its expected error most above the usual; at least one where any signal is
+    known."""
+    excess = np.where(np.isnan(signals), -np.inf, model.contributions(signals) - model.usual)
+    order = np.argsort(-excess, axis=1, kind="stable")[:, :MOST_REASONS]
+    raised = np.take_along_axis(excess, order, axis=1)
+    told = raised > CLEAR
+    told[:, 0] = raised[:, 0] > -np.inf
+    names = np.array(SIGNALS)
+    return [tuple(names[row[shown]].tolist()) for row, shown in zip(order, told, strict=True)]

@@ -1,0 +1,88 @@
+"""`trackwright bench review`: how good expected errors are, and how the model that ships was fitted."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tracker.files import InputError, atomic_output
+
+if TYPE_CHECKING:
+    from tracker.evaluation import LabelledVideo
+
+QUEUE = (
+    ("clip", "s"),
+    ("frames", ",d"),
+    ("bad", ",d"),
+    ("expected_error", ".0%"),
+    ("confidence", ".0%"),
+    ("best", ".0%"),
+)
+CALIBRATION = (
+    ("from", "g"),
+    ("to", "g"),
+    ("frames", ",d"),
+    ("expected", ".2f"),
+    ("median", ".2f"),
+    ("mean", ".2f"),
+    ("bad", ".0%"),
+)
+
+
+def review(
+    dataset: Annotated[
+        list[str], typer.Option(help="npz:FOLDER, tapvid:PATH or dynamic-replica:FOLDER; may be given several times.")
+    ],
+    model: Annotated[str | None, typer.Option(help="A tracker by name or a file; default the window's.")] = None,
+    frames: Annotated[int, typer.Option(min=2, help="Only the first frames of each clip.")] = 200,
+    write: Annotated[Path | None, typer.Option(help="Write the model of all clips to this file.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+) -> None:
+    """How well expected errors tell where tracks are wrong, on clips with known truth.
+
+    Each clip is judged by a model that was fitted to the other clips. Told are what share of all bad frames (more than
+    4 px off, of 256x256) lies in the first tenth of the review queue, and how far off frames are of which a certain
+    error is expected.
+    """
+    from tracker.evaluation.effort import EffortSettings
+    from tracker.evaluation.error_prior import fit_prior, leave_one_out, measure_clip, prior_report
+    from tracker.inference import default_tracker, load_tracker
+
+    tracker = load_tracker(model or default_tracker().name, "cpu")
+    settings = EffortSettings(frames=frames)
+
+    clips = {}
+    for video in _videos(dataset):
+        typer.echo(f"measuring: {video.name}", err=True)
+        clips[video.name] = measure_clip(video, tracker, settings)
+    if len(clips) < 2:
+        raise InputError(f"{', '.join(dataset)}: to judge a clip by others at least two are needed")
+    report = prior_report(clips, leave_one_out(clips))
+    if write is not None:
+        with atomic_output(write) as path:
+            path.write_text(fit_prior(clips).to_json(), "utf-8")
+    typer.echo(json.dumps(report) if as_json else _format(report))
+
+
+def _videos(datasets: list[str]) -> "Iterator[LabelledVideo]":
+    from tracker.evaluation import open_dataset
+
+    for name in datasets:
+        data = open_dataset(name)
+        yield from data.videos()
+        for reason in data.skipped:
+            typer.echo(f"left out: {reason}", err=True)
+
+
+def _format(report: dict[str, Any]) -> str:
+    queue, calibration = _table(report["queue"], QUEUE), _table(report["calibration"], CALIBRATION)
+    return f"Share of the bad frames in the first tenth:\n\n{queue}\n\nPixels at 256x256:\n\n{calibration}"
+
+
+def _table(rows: list[dict[str, Any]], columns: tuple[tuple[str, str], ...]) -> str:
+    texts = [[name.replace("_", " ") for name, _ in columns]]
+    texts += [["" if row[name] is None else format(row[name], form) for name, form in columns] for row in rows]
+    texts.insert(1, ["---"] * len(columns))
+    return "\n".join(f"| {' | '.join(text)} |" for text in texts)

@@ -1,0 +1,138 @@
+"""Fitting expected errors: on made examples, and end to end on small clips on disk."""
+
+import json
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from app.cli.bench_review import review
+from tests.inference.scenes import panning
+from tracker.evaluation.effort import EffortSettings
+from tracker.evaluation.error_prior import MeasuredClip, fit_prior, leave_one_out, measure_clip, prior_report
+from tracker.evaluation.npz_folder import NpzFolder
+from tracker.files import InputError
+from tracker.inference.error_model import ErrorModel, Examples
+from tracker.inference.lucas_kanade import LucasKanade
+from tracker.inference.signals import SIGNALS
+from tracker.video.writer import VideoWriter
+
+
+def examples(count: int, seed: int, misleading: bool = False) -> Examples:
+    """Patches that change where positions are wrong; confidence tells nothing."""
+    random = np.random.default_rng(seed)
+    error = (random.exponential(2, count) ** 2).astype(np.float32)
+    signals = random.uniform(0, 1, (count, len(SIGNALS))).astype(np.float32)
+    told = np.log1p(error) + 0.3 * random.normal(size=count)
+    signals[:, SIGNALS.index("patch_change")] = np.clip((-told if misleading else told) / 3, 0, 1.2)
+    return Examples(signals, error, np.ones(count, np.float32))
+
+
+def clip(seed: int, misleading: bool = False) -> MeasuredClip:
+    return MeasuredClip(examples(400, seed, misleading), examples(100, seed + 100, misleading))
+
+
+def test_what_tells_of_errors_gets_the_weight():
+    model = fit_prior({"a": clip(1), "b": clip(2)})
+    weights = dict(zip(SIGNALS, model.weights, strict=True))
+    assert weights["patch_change"] == max(weights.values())
+    assert weights["patch_change"] > 10 * weights["uncertainty"]
+
+
+def test_an_unknown_signal_counts_as_what_it_usually_says():
+    model = fit_prior({"a": clip(1), "b": clip(2)})
+    held = examples(2000, 9)
+    gone = held.signals.copy()
+    gone[:, SIGNALS.index("patch_change")] = np.nan
+    without, whole = model.errors(gone), model.errors(held.signals)
+    assert np.median(without) == pytest.approx(np.median(whole), rel=0.5)
+    assert without.std() < 0.5 * whole.std()
+
+
+def test_a_clip_is_judged_by_the_others_alone():
+    clips = {"a": clip(1), "b": clip(2), "odd": clip(3, misleading=True)}
+    expected = leave_one_out(clips)
+    report = prior_report(clips, expected)
+    rows = {row["clip"]: row for row in report["queue"]}
+    assert rows["odd"]["expected_error"] < 0.2 < rows["odd"]["best"]
+    others = fit_prior({"a": clips["a"], "b": clips["b"]})
+    np.testing.assert_array_equal(expected["odd"], others.errors(clips["odd"].first.signals))
+    assert rows["all"]["frames"] == 1200
+
+
+def test_the_report_counts_what_was_said_and_what_was_found():
+    clips = {"a": clip(1), "b": clip(2)}
+    report = prior_report(clips, {name: one.first.error for name, one in clips.items()})
+    for row in report["queue"]:
+        assert row["expected_error"] == row["best"]
+        assert row["best"] > 2 * row["confidence"]
+    for row in report["calibration"]:
+        assert row["expected"] == pytest.approx(row["mean"])
+        assert row["bad"] == float(row["from"] >= 4)
+    assert sum(row["frames"] for row in report["calibration"]) == 800
+
+
+def test_nothing_to_learn_from_is_refused():
+    with pytest.raises(ValueError, match="no clip"):
+        fit_prior({})
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Two panning clips with nine true tracks each, one of them labelled 9 pixels from where it is."""
+    place = tmp_path_factory.mktemp("clips")
+    (place / "tracks").mkdir()
+    for name, speed in (("slow", 0.6), ("quick", 1.4)):
+        shifts = np.outer(np.arange(14), (speed, 0.4 * speed))
+        frames = panning(shifts)
+        with VideoWriter(place / f"{name}.mp4", frames.shape[2], frames.shape[1], Fraction(25)) as writer:
+            for frame in frames:
+                writer.write(frame)
+        start = np.stack(np.meshgrid((40, 70, 100), (35, 60, 85)), -1).reshape(-1, 1, 2)
+        tracks = (start + shifts).astype(np.float32)
+        tracks[4, 6:] += 9
+        visible = np.ones(tracks.shape[:2], bool)
+        np.savez(place / "tracks" / f"{name}.npz", tracks=tracks, visible=visible, video=f"{name}.mp4")
+    return place / "tracks"
+
+
+def test_a_clip_is_tracked_and_corrected_once(folder):
+    (quick, slow) = (
+        measure_clip(video, LucasKanade(), EffortSettings(noise=0.0)) for video in NpzFolder(folder).videos()
+    )
+    for measured in (quick, slow):
+        assert len(measured.first.error) == 9 * 13  # all but the clicks
+        assert 0 < (measured.first.error > 4).sum() <= 8
+        assert 0 < len(measured.corrected.error) <= 12  # of the one that was wrong, but for two clicks
+        gaps = measured.first.signals[:, SIGNALS.index("gap")]
+        assert (gaps.min(), gaps.max()) == (1, 13)
+
+
+@pytest.fixture
+def run():
+    app = typer.Typer()
+    app.command()(review)
+    app.callback()(lambda: None)
+    return lambda *arguments: CliRunner().invoke(app, ["review", *map(str, arguments)])
+
+
+def test_the_command_reports_and_writes_a_model(folder, run, tmp_path):
+    target = tmp_path / "model.json"
+    result = run("--dataset", f"npz:{folder}", "--model", "lucas-kanade", "--write", target, "--json")
+    assert result.exit_code == 0, result.output
+    report = json.loads(result.stdout)
+    assert [row["clip"] for row in report["queue"]] == ["quick", "slow", "all"]
+    model = ErrorModel.from_json(target.read_text("utf-8"))
+    assert np.isfinite(model.errors(examples(10, 0).signals)).all()
+
+
+def test_one_clip_is_not_enough(folder, run, tmp_path):
+    lonely = tmp_path / "tracks"
+    lonely.mkdir()
+    (lonely / "slow.npz").write_bytes((folder / "slow.npz").read_bytes())
+    (tmp_path / "slow.mp4").write_bytes((folder.parent / "slow.mp4").read_bytes())
+    result = run("--dataset", f"npz:{lonely}", "--model", "lucas-kanade")
+    assert isinstance(result.exception, InputError)
+    assert "at least two" in str(result.exception)
