@@ -192,15 +192,3 @@ class Document(TakeSteps, RunSteps, TrackSteps, CellSteps, MaskSteps, GroupSteps
     def anchors(self, track_id: int) -> list[int]:
         """The frames of a track where a person placed or flagged it, ascending. Raises KeyError for an unknown id."""
         return np.flatnonzero(self.table.rows("source")[:, self.table.columns([track_id])[0]] == Source.ANCHOR).tolist()
-
-    def retrack_span(self, track_id: int, frame: int) -> tuple[int, int]:
-        """From the anchor at or before `frame` up to the next one (exclusive) or the end; (frame, frame) without one.
-
-        Only an anchor with a position is one to start from; every anchor is one to end at.
-        """
-        anchors = self.anchors(track_id)
-        column = self.table.columns([track_id])[0]
-        starts = [a for a in anchors if a <= frame and np.isfinite(self.table.rows("xy")[a, column]).all()]
-        if not starts:
-            return frame, frame
-        return starts[-1], next((a for a in anchors if a > starts[-1]), self.table.n_frames)

@@ -81,7 +81,7 @@ class RunSteps(Steps):
         position, top = self._history.position, self._history.top
         if top is None or top.run != run_id:
             again = " (continued)" if self._open_runs[run_id] else ""
-            self._write(position, Step(f"{info.verb} with {info.tracker}{again}", run_id), 0, [patch], initiator)
+            self._write(position, Step(info.title + again, run_id), 0, [patch], initiator)
             self._open_runs[run_id] = True
             self._tail = patch
         else:
@@ -129,9 +129,8 @@ class RunSteps(Steps):
         if steps == [self._history.position - 1]:
             self._take_back_top(initiator)
         elif steps:
-            info = self.runs[run_id]
             patch = self._without_run(run_id, steps)
-            self.do([patch] if patch else [], f"Take back {info.verb} with {info.tracker}", initiator)
+            self.do([patch] if patch else [], f"Take back: {self.runs[run_id].title}", initiator)
         self.end_run(run_id, "cancelled")
 
     def _without_run(self, run_id: int, steps: list[int]) -> Patch | None:

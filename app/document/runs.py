@@ -26,7 +26,8 @@ class RunInfo:
         version: of Trackwright.
         started, ended: ISO 8601 in UTC; the document fills them in.
         outcome: "" while it runs, then "done", "cancelled", "failed", or "interrupted" by the end of the program.
-        verb: what the history calls it: "Track forward", "Re-track", ….
+        verb: what it does: "Track forward", "Re-track", ….
+        label: what the history calls it: "Bridge 2 tracks", …; "" for the verb with the tracker.
     """
 
     tracker: str
@@ -39,6 +40,12 @@ class RunInfo:
     ended: str = ""
     outcome: str = ""
     verb: str = "Track"
+    label: str = ""
+
+    @property
+    def title(self) -> str:
+        """What the history calls it."""
+        return self.label or f"{self.verb} with {self.tracker}"
 
 
 def prediction_patch(

@@ -35,7 +35,7 @@ class TakeSteps(RunSteps):
         (take_id,) = self._new_ids("take", 1)
         wanted = self._present(self.table.ids.tolist() if ids is None else ids)
         last = self.runs.get(max(self.runs, default=-1))
-        name = name or (f"{last.verb} with {last.tracker}" if last else f"Take {take_id + 1}")
+        name = name or (last.title if last else f"Take {take_id + 1}")
         cells = self.table.read(wanted, 0, self.table.n_frames)
         take = taken(take_id, name, wanted, 0, cells)
         self.do(TakeEdit(None, take), f"Keep {name} as a take", initiator)
@@ -59,7 +59,8 @@ class TakeSteps(RunSteps):
         start = min([take.start, *labelled[:1].tolist()])
         end = max([take.end, *(labelled[-1:] + 1).tolist()])
         now, then = self.table.read(ids, start, end), take.read(list(take.ids), start, end)
-        columns = [take.ids.index(i) for i in ids]
+        wanted = set(ids)
+        columns = [column for column, track_id in enumerate(take.ids) if track_id in wanted]
         after = then.select(slice(None), columns)
         protected = self.table.protected(ids, start, end)
         for name, array in now.arrays().items():

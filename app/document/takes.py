@@ -35,7 +35,8 @@ class Take:
         """What some tracks were on frames start to end (exclusive), as (F, K) cells; unlabelled where it has none."""
         found = Cells.empty(end - start, len(ids))
         low, high = max(start, self.start), min(end, self.end)
-        places = [(k, self.ids.index(i)) for k, i in enumerate(ids) if i in self.ids]
+        columns_of = {track_id: column for column, track_id in enumerate(self.ids)}
+        places = [(k, columns_of[i]) for k, i in enumerate(ids) if i in columns_of]
         if low < high and places:
             targets, columns = (list(each) for each in zip(*places, strict=True))
             for name, array in self.cells.arrays().items():

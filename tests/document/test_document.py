@@ -258,17 +258,6 @@ def test_predictions_wait_for_the_end_of_a_drag(document, monkeypatch):
     assert document.history_steps()[3:] == ["Move Track 1", "Track with a tracker (continued)"]
 
 
-def test_spans_to_track_again(document):
-    (track,) = document.add_tracks([[10, 1, 1]])
-    assert document.retrack_span(track, 50) == (10, 100)
-    document.place_anchor(track, 40, 1, 1)
-    document.set_state([track], 60, 62, State.OUT_OF_VIEW)
-    assert document.retrack_span(track, 39) == (10, 40)
-    assert document.retrack_span(track, 40) == (40, 60)
-    assert document.retrack_span(track, 70) == (40, 60)
-    assert document.retrack_span(track, 9) == (9, 9)
-
-
 def test_the_history_panel_can_go_anywhere(document):
     (track,) = document.add_tracks([[10, 1, 1]])
     for frame in range(5):

@@ -179,7 +179,7 @@ def test_a_cancelled_bridge_that_waits_for_a_drag_never_comes(document):
 def test_a_persons_steps_meanwhile_stay(document):
     document.end_gesture()
     before = cells(document)
-    run = document.begin_run(RunInfo("a", verb="Bridge"))
+    run = document.begin_run(RunInfo("a", label="Bridge 2 tracks"))
     document.apply_prediction(run, prediction(10, [0, 1], seed=3), Source.BRIDGE)
     document.place_anchor(0, 15, 5, 5)
     document.approve([1], 20, 22)
@@ -191,7 +191,7 @@ def test_a_persons_steps_meanwhile_stay(document):
     for name, array in cells(document).arrays().items():
         assert array[kept].tobytes() == getattr(expected, name)[kept].tobytes()
         assert array[~kept].tobytes() == getattr(before, name)[~kept].tobytes()
-    assert document.history_steps()[-1] == "Take back Bridge with a"
+    assert document.history_steps()[-1] == "Take back: Bridge 2 tracks"
     back, forth = walk_back_and_forth(document)
     assert back == forth
 
