@@ -33,6 +33,7 @@ class ReviewQueue:
         self._clock = clock
         self._suspects: list[Suspect] = []
         self._at: int | None = None
+        self._resume = 0  # where to go on when there is no current one
         self._since: float | None = None  # when the person began with the current one
         self._took: deque[float] = deque(maxlen=REMEMBERED)
 
@@ -66,20 +67,27 @@ class ReviewQueue:
         """Seconds until the queue is empty at this pace; None while it is not known."""
         return None if self.pace is None else self.pace * self.left
 
-    def show(self, suspects: Sequence[Suspect]) -> None:
-        """Take suspects that were worked out anew, worst first."""
-        before = self.current
+    def show(self, suspects: Sequence[Suspect], settles: bool = True) -> None:
+        """Take suspects that were worked out anew, worst first.
+
+        Args:
+            settles: a current one that is gone was put right, and counts as decided; not so where other suspects come
+                of another threshold.
+        """
+        before, place = self.current, self._at
         self._suspects = list(suspects)
-        if before is not None:
-            same = [k for k, suspect in enumerate(self._suspects) if _overlap(suspect, before)]
-            self._at = same[0] if same else None
-            if not same:
+        if before is not None and place is not None:
+            self._at = next((k for k, suspect in enumerate(self._suspects) if _overlap(suspect, before)), None)
+            if self._at is None:
+                self._resume = place
+                if settles:
+                    self._note_decision()
                 self._since = None
         self.changed(self)
 
     def clear(self) -> None:
         """Forget all, as for another document; only the pace is the person's own and stays."""
-        self._suspects, self._at, self._since, self.decided = [], None, None, 0
+        self._suspects, self._at, self._resume, self._since, self.decided = [], None, 0, None, 0
         self.changed(self)
 
     def go(self, position: int) -> Suspect:
@@ -92,11 +100,12 @@ class ReviewQueue:
         return self._suspects[position]
 
     def next(self) -> Suspect | None:
-        """The one after the current one, the worst where there is no current one; None at the end."""
+        """The one after the current one; None at the end. To begin with the worst, and where the current one was put
+        right the one that took its place."""
         return self._step(1)
 
     def previous(self) -> Suspect | None:
-        """The one before the current one, the worst where there is no current one; None at the start."""
+        """The one before the current one; None at the start."""
         return self._step(-1)
 
     def decide(self) -> Suspect | None:
@@ -107,20 +116,26 @@ class ReviewQueue:
         """
         if self._at is None:
             return None
-        now = self._clock()
-        if self._since is not None and 0 <= now - self._since <= PAUSE:
-            self._took.append(now - self._since)
+        self._note_decision()
         del self._suspects[self._at]
-        self.decided += 1
-        self._since = now
         self._at = min(self._at, len(self._suspects) - 1) if self._suspects else None
         self.changed(self)
         return self.current
 
+    def _note_decision(self) -> None:
+        now = self._clock()
+        if self._since is not None and 0 <= now - self._since <= PAUSE:
+            self._took.append(now - self._since)
+        self.decided += 1
+        self._since = now
+
     def _step(self, by: int) -> Suspect | None:
         if not self._suspects:
             return None
-        wanted = 0 if self._at is None else self._at + by
+        if self._at is not None:
+            wanted = self._at + by
+        else:
+            wanted = min(self._resume, len(self._suspects) - 1) if by > 0 else self._resume - 1
         return self.go(wanted) if 0 <= wanted < len(self._suspects) else None
 
 

@@ -56,6 +56,7 @@ class ReviewPanel(QWidget):
         self._view = view
         self._document: Document | None = None
         self._state = "unknown"
+        self._shown_threshold = view.error_threshold  # that the shown suspects are above
         self._subscriptions = Subscriptions(self)
         self.queue = ReviewQueue()
         self.model = ReviewModel()
@@ -100,7 +101,8 @@ class ReviewPanel(QWidget):
     def show_suspects(self, suspects: list[Suspect]) -> None:
         """The spans above the threshold, worst first, as they have been worked out."""
         self._state = "known"
-        self.queue.show(suspects)
+        threshold, self._shown_threshold = self._shown_threshold, self._view.error_threshold
+        self.queue.show(suspects, settles=threshold == self._view.error_threshold)
 
     def show_busy(self) -> None:
         """They are being worked out; those that are shown stay."""

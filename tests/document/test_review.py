@@ -68,9 +68,28 @@ def test_the_current_one_stays_when_suspects_are_found_anew(queue):
     moved = Suspect(3, 22, 24, 23, 20.0, ())  # what is left of it, and now the worst
     queue.show([moved, *suspects(9, 8)])
     assert (queue.current, queue.position) == (moved, 0)
-    queue.show(suspects(9, 8))
-    assert queue.position is None
-    assert queue.next().track_id == 1
+    queue.show(suspects(9, 8), settles=False)
+    assert (queue.position, queue.decided) == (None, 0)
+
+
+def test_what_was_put_right_counts_and_its_successor_follows(queue, clock):
+    for left in ((9, 8, 7, 6), (9, 8, 7), (9, 8)):
+        queue.show(suspects(*left))
+        queue.go(1)
+        clock.now += 5
+        queue.show([suspect for suspect in suspects(*left) if suspect.track_id != 2])
+        assert queue.position is None
+    assert (queue.decided, queue.pace) == (3, 5)
+    queue.show(suspects(9, 8, 7, 6))
+    assert queue.next().track_id == 2  # at the place of what was put right
+    queue.show(suspects(9))
+    assert queue.next().track_id == 1  # nothing follows there
+
+
+def test_before_what_was_put_right_is_the_one_before(queue):
+    queue.go(2)
+    queue.show([suspect for suspect in suspects(9, 8, 7, 6) if suspect.track_id != 3])
+    assert queue.previous().track_id == 2
 
 
 def test_the_pace_is_the_median_of_this_persons_decisions(queue, clock):

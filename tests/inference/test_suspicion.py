@@ -12,7 +12,7 @@ from tracker.inference.error_model import (
     ridge_with_floor,
 )
 from tracker.inference.signals import SIGNALS, measure_signals, nearest_anchor, pixel_scale
-from tracker.inference.suspicion import REASONS, find_suspects
+from tracker.inference.suspicion import REASONS, find_suspects, usual_threshold
 from tracker.labels.table import Cells, Source, State
 
 SIZE = (256, 256)
@@ -58,6 +58,7 @@ def test_signals_are_the_same_at_every_resolution():
     for name in ("neighbours", "jump"):
         np.testing.assert_allclose(near[name], far[name], rtol=1e-3, atol=1e-3)
     assert pixel_scale((512, 128)) == 1
+    assert [usual_threshold(size) for size in ((256, 256), (1920, 1080), (8, 8))] == [2.0, 11.0, 0.5]
 
 
 def test_the_nearest_anchor_counts_in_both_directions():

@@ -114,6 +114,17 @@ def test_the_finish_line(panel, suspects):
     assert not panel.left_label.isVisible()
 
 
+def test_what_is_put_right_counts_but_not_what_another_threshold_leaves_out(panel, view, suspects):
+    panel.show_suspects(suspects)
+    panel.go_next()
+    panel.show_suspects(suspects[1:])  # a correction has solved it
+    assert (panel.queue.decided, panel.progress_bar.value()) == (1, 1)
+    panel.go_next()
+    view.error_threshold = 10.0
+    panel.show_suspects([])
+    assert panel.queue.decided == 1
+
+
 def test_the_threshold_is_that_of_the_view(panel, view, qtbot):
     view.error_threshold = 12.5
     assert panel.threshold_box.value() == 12.5

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.inference.error_model import ErrorModel, Examples, Judgement
-from tracker.inference.signals import SIGNALS, Signals, measure_signals
+from tracker.inference.signals import SIGNALS, Signals, measure_signals, pixel_scale
 from tracker.labels.table import Cells, State
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Suspect",
     "find_suspects",
     "measure_signals",
+    "usual_threshold",
 ]
 
 REASONS: dict[str, str] = {
@@ -34,6 +35,7 @@ REASONS: dict[str, str] = {
 }
 MERGED_GAP = 4  # frames of relief that do not end a span
 MOST_REASONS = 3
+TOLERANCE = 2.0  # pixels of a picture of 256 × 256: half of what counts as lost
 CLEAR = 0.1  # of the logarithm: a reason makes the expected error a tenth greater than it usually does
 
 
@@ -54,6 +56,12 @@ class Suspect:
     worst: int
     error_px: float
     reasons: tuple[str, ...]
+
+
+def usual_threshold(size: tuple[int, int]) -> float:
+    """The expected error, in pixels of a picture of this (width, height), from which on cells are worth a look, rounded
+    to a half. At larger sizes right tracks are off by more pixels too."""
+    return max(0.5, round(2 * TOLERANCE * pixel_scale(size)) / 2)
 
 
 def find_suspects(
