@@ -16,10 +16,10 @@ from app.document.runs import RunInfo
 from app.document.video_ref import VideoRef
 from app.panels.filmstrip import Filmstrip
 from app.panels.filmstrip.layout import LEAST, PAD, StripLayout, largest_that_fits, lay_out, step_that_fits
-from app.panels.filmstrip.painting import error_colour
+from app.panels.filmstrip.painting import crop_pixmap, error_colour
 from app.panels.filmstrip.strip import DRAG_FROM
 from app.theme import HALO, dark_palette, light_palette
-from app.workers.patches import Patch, PatchWorker, cut_patch
+from app.workers.patches import Patch, PatchesFailed, PatchesReady, PatchWorker, cut_patch
 from tests.video.clips import make_pictures
 from tracker.inference.session import Prediction
 from tracker.labels.table import Source, State
@@ -344,17 +344,33 @@ def test_patches_in_view_are_asked_first(qtbot, document, view, clip, show, requ
     assert crop_of(film, 30) is not None
 
 
-def test_answers_to_an_older_want_are_dropped(qtbot, document, view, clip, show):
+def test_answers_to_an_older_want_are_dropped(qtbot, document, view, clip, show, requests):
     film = show(document, view, clip)
-    for _ in range(3):
-        film.zoom(1)
-        film.zoom(-1)
-        film.zoom(-1)
+    film.zoom(-1)
     settle(qtbot, film)
-    size = film.patch_size
+    size, right = film.patch_size, crop_of(film, 12)
+    wrong = np.zeros((size, size, 4), np.uint8)
+    film.feed._worker.ready.emit(PatchesReady(requests[0].generation, (patch_of(film, 12),), (wrong,)))
+    film.feed._worker.failed.emit(PatchesFailed(requests[0].generation, None, "too late"))
+    assert crop_of(film, 12) is right
+    assert not film.feed.broken
     assert {patch.size for patch in film.feed._crops} == {size}
     assert len(film.feed._crops) == FRAMES
-    assert crop_of(film, 12).shape == (size, size, 4)
+
+
+def test_pixmaps_do_not_live_in_the_memory_of_arrays(qtbot, monkeypatch):
+    made: list[np.ndarray] = []
+    resize = cv2.resize
+
+    def kept(*args, **options):
+        made.append(resize(*args, **options))
+        return made[-1]
+
+    monkeypatch.setattr(cv2, "resize", kept)
+    pixmap = crop_pixmap(np.full((8, 8, 4), 128, np.uint8), 40, 1.0)  # one that is partly clear
+    before = pixmap.toImage().pixel(20, 20)
+    made[0][:] = 7
+    assert pixmap.toImage().pixel(20, 20) == before
 
 
 def test_a_hidden_panel_decodes_nothing(qtbot, document, view, clip, requests):
@@ -392,28 +408,12 @@ def test_the_thread_ends_with_stop(qtbot, document, view, clip, show):
     assert worker.isRunning()
     film.stop()
     assert worker.isFinished()
-    film.zoom(1)  # and starts again when it is needed
+    film.zoom(-1)  # and starts again when it is needed
     settle(qtbot, film)
     assert crop_of(film, 3) is not None
-
-
-def test_the_thread_goes_with_its_panel(qtbot, document, view, clip, monkeypatch):
-    ended: list[bool] = []
-    run = PatchWorker.run
-
-    def noted(self):
-        run(self)
-        ended.append(True)
-
-    monkeypatch.setattr(PatchWorker, "run", noted)
-    view.select([0])
-    film = Filmstrip(document, view)
-    film.set_source(clip)
-    film.show()
-    settle(qtbot, film)
-    assert not ended
-    film.deleteLater()
-    qtbot.waitUntil(lambda: bool(ended))
+    worker = film.feed._worker
+    film.close()
+    assert worker.isFinished()
 
 
 # -- mouse

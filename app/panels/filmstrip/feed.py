@@ -96,7 +96,6 @@ class PatchFeed(QObject):
         worker = PatchWorker(self._path, parent=self)
         worker.ready.connect(self._take)
         worker.failed.connect(self._fail)
-        self.destroyed.connect(worker.stop)  # a thread must not outlive its object, and goes with this one
         worker.start()
         return worker
 

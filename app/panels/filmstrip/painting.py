@@ -49,7 +49,7 @@ def crop_pixmap(crop: Crop, side: int, ratio: float) -> QPixmap:
     # Cubic curves overshoot; Qt wants no colour above the opacity.
     scaled[..., :3] = np.minimum(scaled[..., :3], scaled[..., 3:])
     image = QImage(scaled.data, pixels, pixels, 4 * pixels, QImage.Format.Format_ARGB32_Premultiplied)
-    pixmap = QPixmap.fromImage(image)
+    pixmap = QPixmap.fromImage(image.copy())  # without the copy it would share the array's memory
     pixmap.setDevicePixelRatio(ratio)
     return pixmap
 
