@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from app.document.changes import Change
-from app.document.edits import Patch, joined, make_patch
+from app.document.edits import Patch, compact, joined, make_patch
 from app.document.history import Keeper, Step
 from app.document.runs import RunInfo, prediction_patch
 from app.document.scene import Scene
@@ -92,18 +92,20 @@ class RunSteps(Steps):
         """Another window of the run whose step is the last one."""
         tail = self._tail
         patch.apply(self._scene)
-        piece = None
-        if tail is not None and _join_is_small(tail, patch):
-            piece = joined(tail, patch, self.table)
-        first = step.pieces if piece is None else step.pieces - 1
-        step = replace(step, pieces=first + 1)
+        first, pieces = step.pieces, [patch]
+        if tail is not None:
+            head, rest = (patch, None) if _join_is_small(tail, patch) else _split(tail, patch)
+            piece = joined(tail, head, self.table) if head else None
+            if piece is not None:
+                first, pieces = step.pieces - 1, [piece, rest] if rest else [piece]
+        step = replace(step, pieces=first + len(pieces))
         try:
-            self._keeper.record(index, step, first, [piece or patch], [patch.touched], self._scene)
+            self._keeper.record(index, step, first, pieces, [patch.touched], self._scene)
         except InputError:
             patch.revert(self._scene)
             raise
         self._history.record(index, step)
-        self._tail = piece or patch
+        self._tail = pieces[-1]
         self._tell([patch.touched], initiator)
 
     def end_run(self, run_id: int, outcome: str) -> None:
@@ -164,6 +166,23 @@ def _join_is_small(first: Patch, second: Patch) -> bool:
     both = (first.end - first.start) * len(first.ids) + (second.end - second.start) * len(second.ids)
     cells = frames * len({*first.ids, *second.ids})
     return (frames <= PIECE_FRAMES or cells <= PIECE_CELLS) and cells <= 2 * both
+
+
+def _split(tail: Patch, patch: Patch) -> tuple[Patch | None, Patch | None]:
+    """What of a patch overlaps the piece before it, and the rest: over empty cells that takes half the room."""
+    if patch.ids != tail.ids or not tail.start <= patch.start < tail.end < patch.end:
+        return None, patch
+    rows = tail.end - patch.start
+    parts = [
+        replace(
+            patch,
+            start=start,
+            before={name: compact(array[frames]) for name, array in patch.before.items()},
+            after={name: compact(array[frames]) for name, array in patch.after.items()},
+        )
+        for start, frames in ((patch.start, slice(0, rows)), (tail.end, slice(rows, None)))
+    ]
+    return parts[0], parts[1]
 
 
 def _now() -> str:
