@@ -1,6 +1,6 @@
 """Corrections: the gaps around a corrected frame go to the tracking worker, and what it found into the document."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 
@@ -20,9 +20,25 @@ VERB = "Bridge"
 
 
 @dataclass
-class _Plan:
-    """A bridge on its way: its gaps by the ids that they have in the worker."""
+class _Wish:
+    """What is to be solved of one track: the gaps around these frames.
 
+    Attributes:
+        until: where nothing known ends a gap, only frames before this one are wanted.
+    """
+
+    frames: set[int]
+    until: int
+
+
+Wishes = dict[int, _Wish]  # by track
+
+
+@dataclass
+class _Plan:
+    """A bridge on its way: what it is for, and its gaps by the ids that they have in the worker."""
+
+    wishes: Wishes  # none where it was cancelled
     segments: dict[int, Segment]
     run_id: int = -1
     written: bool = False
@@ -37,7 +53,8 @@ class _Plan:
 class Bridging(QObject):
     """Solves tracks anew around anchors, beside or without a run. Only the gaps between anchors change.
 
-    A bridge is cancelled by a newer correction of the same track; what it had written by then is taken back.
+    A bridge is cancelled by a newer correction of one of its tracks: what it had written by then is taken back, and the
+    new one solves all that the old one was for.
 
     Signals:
         message: a sentence and its kind, as `Tracking.message`.
@@ -67,8 +84,7 @@ class Bridging(QObject):
 
     def set_document(self, document: Document | None) -> None:
         """Serve this document; bridges of the old one are dropped."""
-        for generation in self._plans:
-            self._worker.cancel_bridge(generation)
+        self.cancel()
         self._plans.clear()
         self._document = document
 
@@ -77,9 +93,12 @@ class Bridging(QObject):
         document = self._document
         if document is None or track_id not in document.table:
             return
-        gaps = [known for gap in document.gaps([track_id], frame) if (known := self._known_part(gap, frame))]
+        gaps = document.gaps([track_id], frame)
         if gaps:
-            self._start(gaps)
+            column = document.table.columns([track_id])[0]
+            unknown = document.table.rows("state")[frame + 1 :, column] == State.UNLABELLED
+            known = frame + 1 + int(np.argmax(unknown)) if unknown.any() else document.table.n_frames
+            self._solve({track_id: _Wish({frame}, max(known, self._leave(gaps)))})
 
     def retrack(self, ids: tuple[int, ...], frame: int) -> None:
         """Solve the selected tracks anew between the anchors around a frame, out to the end where there is but one."""
@@ -88,7 +107,8 @@ class Bridging(QObject):
             return
         gaps = document.gaps(ids, frame)
         if gaps:
-            self._start(gaps)
+            self._leave(gaps)
+            self._solve({gap.track_id: _Wish({frame}, document.table.n_frames) for gap in gaps})
         else:
             text = self.tr("There is nothing to solve here: place an anchor first, and unlock or unapprove the span.")
             self.message.emit(text, "hint")
@@ -96,30 +116,21 @@ class Bridging(QObject):
     def cancel(self) -> None:
         """Stop all bridges; what they wrote is taken back."""
         for generation in self._plans:
-            self._worker.cancel_bridge(generation)
+            self._withdraw(generation)
 
     # -- starting
 
-    def _known_part(self, gap: GapSpan, frame: int) -> GapSpan | None:
-        """Of a gap that is open to the right: up to where the track is unlabelled, or where a run is taking it."""
-        document = self._document
-        assert document is not None
-        if gap.right is not None or gap.start < frame:
-            return gap
-        column = document.table.columns([gap.track_id])[0]
-        unknown = document.table.rows("state")[gap.start : gap.end, column] == State.UNLABELLED
-        end = gap.start + int(np.argmax(unknown)) if unknown.any() else gap.end
-        end = max(end, min(gap.end, self._tracking.leave(gap.track_id, gap.start)))
-        return GapSpan(gap.track_id, gap.left, None, gap.start, end) if end > gap.start else None
+    def _leave(self, gaps: list[GapSpan]) -> int:
+        """A run that goes on writes no more to gaps that are open to the right; gives how far it would have gone."""
+        return max((self._tracking.leave(gap.track_id, gap.start) for gap in gaps if gap.right is None), default=0)
 
-    def _start(self, spans: list[GapSpan]) -> None:
+    def _solve(self, wishes: Wishes) -> None:
         document = self._document
         if document is None or document.video is None:
             return
-        for span in spans:
-            self._supersede(span.track_id)
+        self._take_over(wishes)
         segments, gaps = {}, []
-        for span in spans:
+        for span in self._spans(wishes):
             left, right = (self._anchor(span.track_id, frame) for frame in (span.left, span.right))
             known = left or right
             if known is not None:
@@ -129,16 +140,39 @@ class Bridging(QObject):
         if not gaps:
             return
         generation = self._tracking.next_generation()
-        self._plans[generation] = _Plan(segments)
+        self._plans[generation] = _Plan(wishes, segments)
         path = Path(document.video.path)
         tracking = self._tracking
         self._worker.bridge(BridgeRequest(generation, path, tracking.tracker, tracking.device, tuple(gaps)))
         self.running_changed.emit(True)
 
-    def _supersede(self, track_id: int) -> None:
-        for generation, plan in self._plans.items():
-            if track_id in plan.tracks:
-                self._worker.cancel_bridge(generation)
+    def _take_over(self, wishes: Wishes) -> None:
+        """Cancel bridges of the same tracks, and add what they were for."""
+        for generation in [g for g, plan in self._plans.items() if plan.wishes.keys() & wishes.keys()]:
+            for track_id, old in self._withdraw(generation).items():
+                wish = wishes.setdefault(track_id, old)
+                wish.frames |= old.frames
+                wish.until = max(wish.until, old.until)
+
+    def _withdraw(self, generation: int) -> Wishes:
+        """Cancel a bridge; gives what it was for."""
+        self._worker.cancel_bridge(generation)
+        plan = self._plans[generation]
+        wishes, plan.wishes = plan.wishes, {}
+        return wishes
+
+    def _spans(self, wishes: Wishes) -> list[GapSpan]:
+        """The gaps that are wanted, each once."""
+        document = self._document
+        assert document is not None
+        found: dict[tuple[int, int], GapSpan] = {}
+        for track_id, wish in wishes.items():
+            for frame in sorted(wish.frames):
+                for gap in document.gaps([track_id], frame):
+                    end = gap.end if gap.right is not None else min(gap.end, wish.until)
+                    if end > gap.start:
+                        found[track_id, gap.start] = replace(gap, end=end)
+        return list(found.values())
 
     def _anchor(self, track_id: int, frame: int | None) -> tuple[float, float, float] | None:
         if frame is None or self._document is None:
@@ -187,10 +221,10 @@ class Bridging(QObject):
         if plan is None or self._document is None:
             return
         if plan.run_id >= 0:
+            self._document.end_run(plan.run_id, finished.outcome)
             if finished.outcome != "done":
                 self._document.drop_run(plan.run_id)
-            self._document.end_run(plan.run_id, finished.outcome)
-        if finished.outcome == "done":
+        if finished.outcome == "done" and any(i in self._document.table for i in plan.tracks):
             self.message.emit(self._summary(plan), "info" if not plan.remarks else "hint")
         if not self._plans:
             self.running_changed.emit(False)
