@@ -200,7 +200,7 @@ def test_suspects_are_whole_spans_worst_first_with_reasons():
     drift, blip = (next(s for s in found if s.track_id == i) for i in (15, 13))
     assert (blip.start, blip.end) == (110, 118)  # merged
     assert drift.end == 140
-    assert drift.worst == 139
+    assert drift.worst >= 135  # near its end, where it is furthest off
     assert [s.error_px for s in found] == sorted((s.error_px for s in found), reverse=True)
     assert "neighbours" in drift.reasons
     assert "patch_change" in blip.reasons
