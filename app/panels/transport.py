@@ -111,6 +111,7 @@ class Transport(QWidget):
         self.speed_label.setMinimumWidth(self.fontMetrics().horizontalAdvance("−8×0"))
         modes: tuple[tuple[ColourBy, str], ...] = (
             ("confidence", self.tr("Confidence")),
+            ("error", self.tr("Expected error")),
             ("track", self.tr("Track")),
             ("source", self.tr("Source")),
         )

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.commands import COLOUR_MODES
 from app.document.runs import RunInfo
 from app.panels import HistoryPanel, RunPanel, StatusWidgets, Timeline, TrackList, Transport
 from app.panels.buttons import IconButton
@@ -256,6 +257,11 @@ def test_playing_speed_and_colour(qtbot, make_document, view):
     panel.colour_box.setFocus()
     qtbot.keyClick(panel.colour_box, Qt.Key.Key_Up)
     assert view.colour_by == "track"
+    offered = [panel.colour_box.itemData(row) for row in range(panel.colour_box.count())]
+    assert offered == list(COLOUR_MODES), "the box and the key C go through the same"
+    for mode in COLOUR_MODES:
+        panel.colour_box.activated.emit(panel.colour_box.findData(mode))
+        assert view.colour_by == mode
 
 
 def test_an_icon_made_while_disabled_is_not_dim(qtbot, make_document, view):
