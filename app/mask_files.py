@@ -102,27 +102,30 @@ class MaskFiles(QObject):
             return read_mask(path, size)
 
         def paint(bitmap: NDArray[np.bool_]) -> None:
+            label = self.tr("Import mask")
             if view.mask is None or view.mask not in document.masks:
-                view.mask = document.add_mask(path.stem)
-            document.paint_mask(view.mask, frame, bitmap, label=self.tr("Import mask"))
+                view.mask = document.add_mask(path.stem, painted={frame: Bits.of(bitmap)}, label=label)
+            else:
+                document.paint_mask(view.mask, frame, bitmap, label=label)
             self._window.show_message(self.tr("{0} is the mask on frame {1} now.").format(path.name, frame))
 
         self._start(read, self.tr("Importing"), document, paint)
 
     def import_folder(self, folder: Path) -> None:
-        """Make a new mask of the numbered pictures of each name in a folder; nothing where one of them is bad."""
+        """Make a new mask of the numbered pictures of each name in a folder; nothing where one of them is bad.
+
+        The pictures are packed in the background, and come into the document as they are: one step for each mask.
+        """
         document, view = self._document(), self._window.view
         size, n_frames = document.masks.size, document.table.n_frames
 
-        def read(job: Job) -> dict[str, PackedMasks]:
+        def read(job: Job) -> dict[str, dict[int, Bits]]:
             return read_folder(folder, size, n_frames, job)
 
-        def paint(found: dict[str, PackedMasks]) -> None:
-            for name, bitmaps in found.items():
-                mask_id = document.add_mask(name)
-                document.paint_masks(mask_id, bitmaps, label=self.tr("Import mask"))
-                view.mask = mask_id
-            count = sum(len(bitmaps) for bitmaps in found.values())
+        def paint(found: dict[str, dict[int, Bits]]) -> None:
+            for name, bits in found.items():
+                view.mask = document.add_mask(name, painted=bits, label=self.tr("Import mask"))
+            count = sum(len(bits) for bits in found.values())
             self._window.show_message(
                 self.tr("{0} pictures imported as {1} masks.").format(count, len(found))
                 if len(found) > 1
@@ -183,8 +186,8 @@ class MaskFiles(QObject):
         return document
 
 
-def read_folder(folder: Path, size: Size, n_frames: int, job: Job) -> dict[str, PackedMasks]:
-    """The masks of a folder by name. Raises InputError, see `numbered_masks` and `read_mask`."""
+def read_folder(folder: Path, size: Size, n_frames: int, job: Job) -> dict[str, dict[int, Bits]]:
+    """The masks of a folder by name and frame. Raises InputError, see `numbered_masks` and `read_mask`."""
     found = numbered_masks(folder, n_frames)
     total, done = sum(len(paths) for paths in found.values()), 0
     masks = {}
@@ -194,5 +197,5 @@ def read_folder(folder: Path, size: Size, n_frames: int, job: Job) -> dict[str, 
             bits[frame] = Bits.of(read_mask(path, size))
             done += 1
             job.report(done, total)
-        masks[name or folder.name] = PackedMasks(bits, size)
+        masks[name or folder.name] = bits
     return masks

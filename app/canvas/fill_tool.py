@@ -35,7 +35,7 @@ class FillTool(MaskTool):
             return
         after = before & ~region if takes_away else before | region
         if (after != before).any():
-            label = canvas.tr("Take a region away") if takes_away else canvas.tr("Fill a region")
+            label = canvas.tr("Take a region out of mask") if takes_away else canvas.tr("Fill a region of mask")
             self.keep(target, canvas.frame, after, label)
 
     def _similar(self, place: tuple[int, int]) -> Bitmap | None:

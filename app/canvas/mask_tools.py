@@ -1,17 +1,14 @@
 """What the tools that work on a mask share: which mask, its bitmap on the shown frame, and keeping what was done."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import Qt
 
 from app.canvas.brush import Bitmap
 from app.canvas.tool import Pointer, Tool
+from app.document.masks import Bits
 from tracker.labels.table import TRACK_COLOURS
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)
@@ -51,14 +48,16 @@ class MaskTool(Tool):
         return np.zeros((height, width), bool) if found is None else found.copy()
 
     def keep(self, target: Target, frame: int, bitmap: Bitmap, label: str) -> None:
-        """Make this the bitmap of the mask on a frame: one step of undo, and one more where the mask is new."""
-        document = self.canvas.document
+        """Make this the bitmap of the mask on a frame, of a new one where there is none: one step of undo."""
+        canvas, mask_id = self.canvas, target.id
+        document = canvas.document
         assert document is not None
-        mask_id = target.id
         if mask_id is None or mask_id not in document.masks:  # it may have been undone meanwhile
-            mask_id = document.add_mask(initiator=self.canvas)
-        self.canvas.view.mask = mask_id
-        document.paint_mask(mask_id, frame, bitmap, label=label, initiator=self.canvas)
+            painted = {frame: Bits.of(bitmap)}
+            canvas.view.mask = document.add_mask(painted=painted, label=label, initiator=canvas)
+        else:
+            canvas.view.mask = mask_id
+            document.paint_mask(mask_id, frame, bitmap, label=label, initiator=canvas)
 
     def cursor(self, pointer: Pointer) -> Qt.CursorShape:
         """A crosshair inside the picture."""

@@ -93,7 +93,7 @@ class PolygonTool(MaskTool):
         before = self.held(target)
         after = with_polygon(before, np.array(corners), not self._takes_away)
         if not np.array_equal(before, after):
-            label = canvas.tr("Take a polygon away") if self._takes_away else canvas.tr("Add a polygon")
+            label = canvas.tr("Take a polygon out of mask") if self._takes_away else canvas.tr("Add a polygon to mask")
             self.keep(target, canvas.frame, after, label)
 
     def _over_first(self, pointer: Pointer) -> bool:

@@ -20,13 +20,33 @@ class MaskSteps(Steps):
         """All masks: read it, never write it."""
         return self._scene.masks
 
-    def add_mask(self, name: str = "", matte: bool = False, initiator: object = None) -> int:
-        """A new mask on which nothing is painted yet; gives its id. Without a name it is called by its number."""
+    def add_mask(
+        self,
+        name: str = "",
+        matte: bool = False,
+        painted: Mapping[int, Bits] | None = None,
+        label: str = "Paint mask",
+        initiator: object = None,
+    ) -> int:
+        """A new mask with what is `painted` on it by frame, as one step; gives its id.
+
+        Without a name it is called by its number. The bits stay packed, so that a whole folder of masks is quickly in.
+
+        Raises:
+            ValueError: bits reach beyond the picture, or their frame lies outside of the video; nothing is added.
+        """
         self._settle()
+        bits = {int(frame): found for frame, found in (painted or {}).items()}
+        width, height = self.masks.size
+        for frame, found in bits.items():
+            self._check_frame(frame)
+            if min(found.x, found.y) < 0 or found.x + found.width > width or found.y + found.height > height:
+                raise ValueError(f"the mask of frame {frame} does not fit a picture of {width} × {height}")
         (mask_id,) = self._new_ids("mask", 1)
         name = name or f"{'Matte' if matte else 'Mask'} {mask_id + 1}"
         info = MaskInfo(mask_id, name, colour_for(mask_id), bool(matte))
-        self.do(MaskPresence(info, {}, added=True), f"Add {_lower(name)}", initiator)
+        text = _painting_of(label, name) if bits else f"Add {_lower(name)}"
+        self.do(MaskPresence(info, bits, added=True), text, initiator)
         return mask_id
 
     def delete_mask(self, mask_id: int, initiator: object = None) -> None:
@@ -85,7 +105,7 @@ class MaskSteps(Steps):
         edits = [self._painting(mask_id, int(frame), np.asarray(b) != 0) for frame, b in bitmaps.items()]
         done: list[Edit] = [edit for edit in edits if edit is not None]
         if done:
-            self.do(done, f"{label} {self.masks.info(mask_id).name.removeprefix('Mask ')}", initiator)
+            self.do(done, _painting_of(label, self.masks.info(mask_id).name), initiator)
 
     def clear_mask(self, mask_id: int, frame: int, initiator: object = None) -> None:
         """A frame counts as not painted any more: what was painted before it holds on. Raises KeyError."""
@@ -101,13 +121,21 @@ class MaskSteps(Steps):
         if bitmap.shape != (height, width):
             there = " × ".join(str(side) for side in reversed(bitmap.shape)) or "no"
             raise ValueError(f"a mask of {there} pixels does not fit a picture of {width} × {height}")
-        if not 0 <= frame < self.table.n_frames:
-            raise ValueError(f"no mask can be painted on frame {frame}: there are {self.table.n_frames}")
+        self._check_frame(frame)
         before = self.masks.bitmap(mask_id, frame)
         flipped = Bits.of(bitmap if before is None else bitmap ^ before)
         if before is not None and not flipped.data:
             return None
         return MaskPaint(mask_id, frame, flipped, (before is not None, True))
+
+    def _check_frame(self, frame: int) -> None:
+        if not 0 <= frame < self.table.n_frames:
+            raise ValueError(f"no mask can be painted on frame {frame}: there are {self.table.n_frames}")
+
+
+def _painting_of(label: str, name: str) -> str:
+    """What a step is called that paints a mask of this name: "Paint mask 1", "Paint mask car"."""
+    return f"{label} {name.removeprefix('Mask ')}"
 
 
 def _lower(name: str) -> str:

@@ -107,6 +107,28 @@ def test_several_frames_are_one_step(document):
     assert document.masks.frames(mask) == []
 
 
+def test_a_mask_comes_with_what_is_painted_on_it_as_one_step(document):
+    bitmaps = {frame: box(frame, 0, 5, 5) for frame in range(10)}
+    mask = document.add_mask(painted={t: Bits.of(bitmap) for t, bitmap in bitmaps.items()}, label="Import mask")
+    assert document.history_steps() == ["Import mask 1"]
+    for reopened in (document, Document.open(file_of(document), read_only=True)):
+        assert reopened.masks.frames(mask) == list(bitmaps)
+        for frame, bitmap in bitmaps.items():
+            np.testing.assert_array_equal(reopened.masks.bitmap(mask, frame), bitmap)
+    document.undo()
+    assert not document.masks.infos
+    document.redo()
+    assert document.masks.frames(mask) == list(bitmaps)
+
+
+def test_packed_bitmaps_that_do_not_fit_are_refused(document):
+    with pytest.raises(ValueError, match="no mask can be painted on frame 100: there are 100"):
+        document.add_mask(painted={100: Bits.of(box(1, 1, 5, 5))})
+    with pytest.raises(ValueError, match="the mask of frame 3 does not fit a picture of 64 × 48"):
+        document.add_mask(painted={3: Bits.of(np.ones((49, 64), bool))})
+    assert document.history_steps() == []
+
+
 def test_a_deleted_mask_comes_back_with_everything(document):
     first, second = document.add_mask(), document.add_mask("car", matte=True)
     document.paint_mask(first, 3, box(1, 1, 5, 5))
