@@ -7,8 +7,9 @@ from PySide6.QtCore import QObject
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QColorDialog, QInputDialog
 
-from app.document.mattes import tracks_in_matte
+from app.document.mattes import spans_in_matte, tracks_in_matte
 from app.document.project import Document
+from tracker.labels import State
 
 if TYPE_CHECKING:
     from app.window import MainWindow
@@ -169,13 +170,29 @@ class Grouping(QObject):
         """Tracks are over where they first come into a garbage matte; the selected ones, or all."""
         document = self._document
         entered = tracks_in_matte(document, self._view.selection or document.table.ids.tolist())
-        before: dict[int, list[int]] = {}
-        for track_id, frame in entered.items():
-            before.setdefault(max(0, frame - 1), []).append(track_id)
-        for frame, ids in before.items():
-            document.end_track(ids, frame)
-        text = self.tr("{} tracks ended where they enter a garbage matte.")
-        self._window.show_message(text.format(len(entered)) if entered else self.tr("No track enters a garbage matte."))
+        last = {track_id: max(0, frame - 1) for track_id, frame in entered.items()}
+        document.end_tracks(last)
+        count = sum(document.table.track(i).end == frame + 1 for i, frame in last.items())  # some may be locked
+        if not entered:
+            self._window.show_message(self.tr("No track enters a garbage matte."))
+        elif count:
+            text = self.tr("{} tracks ended where they enter a garbage matte.").format(count)
+            one = self.tr("1 track ended where it enters a garbage matte.")
+            self._window.show_message(one if count == 1 else text)
+
+    def flag_in_mattes(self) -> None:
+        """Tracks count as occluded while they are inside a garbage matte; the selected ones, or all."""
+        document = self._document
+        spans = spans_in_matte(document, self._view.selection or document.table.ids.tolist())
+        document.flag_spans(spans, State.OCCLUDED)
+        done = {i: several for i, several in spans.items() if not document.table.track(i).locked}
+        frames = sum(end - start for several in done.values() for start, end in several)
+        if done:
+            tracks = self.tr("1 track") if len(done) == 1 else self.tr("{} tracks").format(len(done))
+            text = self.tr("Occluded inside garbage mattes: {0} positions of {1}.").format(frames, tracks)
+            self._window.show_message(text)
+        elif not spans:
+            self._window.show_message(self.tr("No track is seen inside a garbage matte."))
 
     def copy_motion(self) -> None:
         """The selected tracks move as the one selected last does, over the chosen range or from here on."""

@@ -101,7 +101,7 @@ def _review(window: "MainWindow") -> Iterator[Action]:
 
 
 def _masks(window: "MainWindow") -> Iterator[Action]:
-    tr, view, masks = window.tr, window.view, window.masks
+    tr, view, masks, group = window.tr, window.view, window.masks, window.grouping
 
     def take(tool: Tool) -> Callable[[], None]:
         return lambda: setattr(view, "tool", "select" if view.tool == tool else tool)
@@ -121,7 +121,8 @@ def _masks(window: "MainWindow") -> Iterator[Action]:
         ("mask.import", tr("Import a PNG to this frame…"), masks.ask_import, window.is_open),
         ("mask.import_folder", tr("Import a folder of PNGs…"), masks.ask_import_folder, window.is_open),
         ("mask.export", tr("Export as PNGs…"), masks.ask_export, masks.has_mask),
-        ("matte.end_tracks", tr("End tracks where they enter a matte"), window.grouping.end_in_mattes, window.is_open),
+        ("matte.end_tracks", tr("End tracks where they enter a matte"), group.end_in_mattes, window.is_open),
+        ("matte.flag_tracks", tr("Flag tracks inside a matte as occluded"), group.flag_in_mattes, window.is_open),
     ):
         yield Action(action_id, text, (), run, MASKS, enabled)
     size = window.canvas.resize_brush

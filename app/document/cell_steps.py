@@ -11,6 +11,8 @@ from app.document.edits import Patch, make_patch
 from app.document.steps import Steps, counted
 from tracker.labels.table import Cells, State
 
+FLAGS = {State.VISIBLE: "Visible", State.OCCLUDED: "Occluded", State.OUT_OF_VIEW: "Out of view"}
+
 
 class CellSteps(Steps):
     """Anchors, flags and approval. `Document` is what to use."""
@@ -70,12 +72,25 @@ class CellSteps(Steps):
         Occluded keeps a position that is known, out of view has none. Visible takes a flag back: where no position is
         known the cell becomes unlabelled again.
         """
-        names = {State.VISIBLE: "Visible", State.OCCLUDED: "Occluded", State.OUT_OF_VIEW: "Out of view"}
         if state == State.UNLABELLED:
             self.clear(ids, start, end, initiator)
             return
         self._settle()
-        self._mark(self._unlocked(ids), start, end, lambda cells: marks.flagged(cells, state), names[state], initiator)
+        self._mark(self._unlocked(ids), start, end, lambda cells: marks.flagged(cells, state), FLAGS[state], initiator)
+
+    def flag_spans(
+        self, spans: Mapping[int, Iterable[tuple[int, int]]], state: State, initiator: object = None
+    ) -> None:
+        """The same for spans (start, end) of their own of each track, as one step; occluded or out of view."""
+        self._settle()
+        patches = [
+            patch
+            for track_id in self._unlocked(spans)
+            for start, end in spans[track_id]
+            if (patch := self._marked([track_id], start, end, lambda cells: marks.flagged(cells, state)))
+        ]
+        ids = list(dict.fromkeys(i for patch in patches for i in patch.ids))
+        self.do(patches, counted(FLAGS[state], ids), initiator)
 
     def approve(
         self, ids: Iterable[int], start: int, end: int, approved: bool = True, initiator: object = None

@@ -1,6 +1,6 @@
 """What a person does to whole stretches of tracks at once: end, interpolate, merge, split, copy motion."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -33,7 +33,22 @@ class Operations(Steps):
             if going_on:
                 self.do(going_on, self._named("Continue", going_on.touched.ids), initiator)
             return
-        end, n_frames = self._frame(frame) + 1, self.table.n_frames
+        ended, edits = self._ended(wanted, self._frame(frame))
+        self.do(edits, f"{self._named('End', ended)} at frame {frame}", initiator)
+
+    def end_tracks(self, ends: Mapping[int, int], initiator: object = None) -> None:
+        """The same with a last frame of its own for each track, as one step."""
+        self._settle()
+        together: dict[int, list[int]] = {}
+        for track_id in self._unlocked(ends):
+            together.setdefault(self._frame(ends[track_id]), []).append(track_id)
+        done = [self._ended(ids, frame) for frame, ids in together.items()]
+        ids = [i for ended, _ in done for i in ended]
+        self.do([edit for _, edits in done for edit in edits], self._named("End", ids), initiator)
+
+    def _ended(self, wanted: list[int], frame: int) -> tuple[list[int], list[Edit]]:
+        """Those of the tracks that can end after `frame`, and how; says which start only later."""
+        end, n_frames = frame + 1, self.table.n_frames
         late = [self.table.track(i).name for i in wanted if self.table.track(i).query_point[0] >= end]
         if late:
             self.refused(f"{listed(late)} {'starts' if len(late) == 1 else 'start'} only after frame {end - 1}")
@@ -41,8 +56,7 @@ class Operations(Steps):
         over = change_properties(self.table, wanted, end=end if end < n_frames else None)
         later = self.table.read(wanted, end, n_frames)
         cleared = make_patch(wanted, end, later, Cells.empty(*later.shape)) if wanted and end < n_frames else None
-        edits: list[Edit] = [edit for edit in (cleared, over) if edit is not None]
-        self.do(edits, f"{self._named('End', wanted)} at frame {end - 1}", initiator)
+        return wanted, [edit for edit in (cleared, over) if edit is not None]
 
     def interpolate(
         self, ids: Iterable[int], start: int, end: int, method: Method = "linear", initiator: object = None

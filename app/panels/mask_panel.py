@@ -11,7 +11,6 @@ from PySide6.QtGui import QColor, QKeyEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QColorDialog,
-    QGridLayout,
     QHBoxLayout,
     QHeaderView,
     QLabel,
@@ -182,6 +181,12 @@ class MaskPanel(QWidget):
             clicked=partial(ask, "matte.end_tracks"),
             text=tr("End tracks that enter"),
         )
+        self.flag_button = IconButton(
+            "mdi6.flag-outline",
+            tr("Flag tracks as occluded while they are inside the garbage mattes"),
+            clicked=partial(ask, "matte.flag_tracks"),
+            text=tr("Flag them"),
+        )
 
     def _lay_out(self) -> None:
         column = QVBoxLayout(self)
@@ -209,12 +214,17 @@ class MaskPanel(QWidget):
                 None,
             )
         )
-        grid = QGridLayout()
-        grid.setSpacing(SPACE_S)
-        grid.addWidget(self.sample_button, 0, 0)
-        grid.addWidget(self.end_button, 0, 0)
-        grid.addLayout(_row(None, self.import_button, self.folder_button, self.export_button), 0, 1)
-        column.addLayout(grid)
+        column.addLayout(
+            _row(
+                self.sample_button,
+                self.end_button,
+                self.flag_button,
+                None,
+                self.import_button,
+                self.folder_button,
+                self.export_button,
+            )
+        )
 
     # -- the list
 
@@ -360,6 +370,7 @@ class MaskPanel(QWidget):
         self.sample_button.setVisible(not matte)
         self.sample_button.setEnabled(bool(earlier))
         self.end_button.setVisible(matte)
+        self.flag_button.setVisible(matte)
 
     def changeEvent(self, event: QEvent) -> None:
         """Take the colours of another palette."""

@@ -1,12 +1,13 @@
 """Garbage mattes: where points may be sampled, and which tracks have come inside."""
 
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from app.document import mattes
-from app.document.mattes import sampling_area, tracks_in_matte
+from app.document.mattes import sampling_area, spans_in_matte, tracks_in_matte
 from app.document.project import Document
 from app.document.video_ref import VideoRef
 from tracker.labels.table import Cells, Source, State
@@ -106,3 +107,53 @@ class TestTracksInMatte:
         assert tracks_in_matte(document, ids) == {}
         document.set_mask(mask, matte=True)
         assert tracks_in_matte(document, ids) == dict.fromkeys(ids, 0)
+
+
+class TestSpansInMatte:
+    def test_agree_with_looking_at_every_frame(self, document: Document, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(mattes, "AT_ONCE", 4)
+        random = np.random.default_rng(6)
+        matte = random.random((HEIGHT, WIDTH)) < 0.6
+        add_mask(document, {3: matte, 17: ~matte}, matte=True)
+        paths = random.uniform(-5, 70, (8, FRAMES, 2)).astype(np.float32)
+        paths[random.random((8, FRAMES)) < 0.2] = np.nan
+        paths[:2] = 20
+        ids = add_tracks(document, paths)
+        document.set_state(ids[:1], 5, 9, State.OUT_OF_VIEW)
+        document.approve(ids[1:2], 0, 6)
+        spans = spans_in_matte(document, ids)
+        for track, path in zip(ids, paths, strict=True):
+            told = {t for start, end in spans.get(track, []) for t in range(start, end)}
+            cells = document.table.read([track], 0, FRAMES)
+            expected = set()
+            for t in np.flatnonzero(np.isfinite(path).all(axis=1)).tolist():
+                column, row = np.rint(path[t]).astype(int).tolist()
+                now = document.masks.matte(t)
+                inside = now is not None and 0 <= column < WIDTH and 0 <= row < HEIGHT and now[row, column]
+                kept = cells.source[t, 0] == Source.ANCHOR or cells.approved[t, 0]
+                if inside and not kept:
+                    expected.add(t)
+            assert told == expected
+        assert sum(len(several) for several in spans.values()) > 10
+        assert all(a[1] < b[0] for several in spans.values() for a, b in pairwise(several)), "neighbours are joined"
+
+    def test_become_occluded_in_one_step(self, document: Document) -> None:
+        add_mask(document, {4: LEFT, 12: ~LEFT, 20: LEFT}, matte=True)
+        ids = add_tracks(document, np.full((3, FRAMES, 2), 10, np.float32))
+        document.set_locked(ids[2:], True)
+        before, steps = document.table.read(ids, 0, FRAMES), document.history_position
+        spans = spans_in_matte(document, ids)
+        assert spans == {i: [(4, 12), (20, FRAMES)] for i in ids}
+        refusals: list[str] = []
+        document.refused.subscribe(refusals.append)
+        document.flag_spans(spans, State.OCCLUDED)
+        assert len(refusals) == 1
+        assert document.history_steps()[steps:] == ["Occluded 2 tracks"]
+        inside = np.zeros((FRAMES, 3), bool)
+        inside[4:12, :2] = inside[20:, :2] = True
+        after = document.table.read(ids, 0, FRAMES)
+        np.testing.assert_array_equal(after.state == State.OCCLUDED, inside)
+        np.testing.assert_array_equal(after.xy, before.xy)
+        assert spans_in_matte(document, ids[:2]) == {}
+        document.undo()
+        np.testing.assert_array_equal(document.table.read(ids, 0, FRAMES).state, before.state)

@@ -81,6 +81,18 @@ def test_several_tracks_end_at_once(document):
         document.end_track([0], N_FRAMES)
 
 
+def test_tracks_end_where_each_should_as_one_step(document):
+    before = snapshot(document)
+    document.end_tracks({0: 39, 1: 20})
+    assert [document.table.track(i).end for i in (0, 1)] == [40, 21]
+    assert [np.flatnonzero(document.table.state[i]).tolist() for i in (0, 1)] == [list(range(40)), list(range(21))]
+    assert last_label(document) == "End 2 tracks"
+    document.undo()
+    assert snapshot(document) == before
+    document.redo()
+    check_exact(document)
+
+
 # -- interpolation
 
 

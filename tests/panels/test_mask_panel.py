@@ -206,8 +206,9 @@ class TestTools:
             press(button)
         document.set_mask(mask, matte=True)
         press(panel.end_button)
-        wanted = ["mask.import", "mask.import_folder", "mask.export", "sample.points", "matte.end_tracks"]
-        assert asked == wanted
+        press(panel.flag_button)
+        files = ["mask.import", "mask.import_folder", "mask.export"]
+        assert asked == [*files, "sample.points", "matte.end_tracks", "matte.flag_tracks"]
 
 
 def test_another_document_brings_its_own_masks(

@@ -12,13 +12,15 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
 from app.document.mattes import tracks_in_matte
-from app.document.project import Document
+from app.document.project import Document, RunInfo
 from app.mask_files import MaskFiles
 from app.panels.mask_panel import MaskPanel
 from app.sample_dialog import METHODS, SampleDialog
 from app.window import MainWindow
 from tests.canvas.mouse import ALT, click, stroke
 from tests.window.conftest import FRAMES, HEIGHT, WIDTH
+from tracker.inference.session import Prediction
+from tracker.labels import State
 
 Y, X = np.mgrid[:HEIGHT, :WIDTH]
 DISC = (X - 120) ** 2 + (Y - 100) ** 2 <= 50**2
@@ -137,7 +139,8 @@ class TestFiles:
         assert new.name == document.masks.info(mask).name
         assert opened.view.mask == new.id
         assert all_of(document, new.id) == all_of(document, mask)
-        document.go_to(steps)
+        assert document.history_position == steps + 1, "one step for each mask"
+        document.undo()
         assert len(document.masks.infos) == count
 
     def test_one_picture_becomes_the_mask_of_this_frame(
@@ -197,6 +200,35 @@ class TestFiles:
         files.export(tmp_path)
         assert "painted" in opened.statusBar().currentMessage()
         assert not list(tmp_path.glob("*.png"))
+
+
+class TestMattes:
+    def test_tracks_inside_are_flagged_or_end_by_one_step_each(
+        self, opened: MainWindow, document: Document, files: MaskFiles
+    ) -> None:
+        give_mask(opened, document, matte=True)
+        inside, outside = document.add_tracks([[0, 10, 100], [0, 10, 10]])
+        run = document.begin_run(RunInfo("a"))
+        tracks = np.tile(np.array([[10, 100], [10, 10]], np.float32), (20, 1, 1))
+        tracks[5:, 0] = 120, 100
+        sure = np.ones((20, 2), np.float32)
+        document.apply_prediction(run, Prediction(0, np.array([inside, outside]), tracks, sure, sure))
+        before, steps = document.table.read([inside, outside], 0, FRAMES), document.history_position
+        opened.registry.trigger("matte.flag_tracks")
+        assert opened.statusBar().currentMessage() == "Occluded inside garbage mattes: 15 positions of 1 track."
+        state = document.table.read([inside, outside], 0, 20).state
+        assert np.flatnonzero(state[:, 0] == State.VISIBLE).tolist() == list(range(5))
+        assert (state[:, 1] == State.VISIBLE).all()
+        opened.registry.trigger("matte.flag_tracks")
+        assert "No track" in opened.statusBar().currentMessage()
+        opened.editing.undo()
+        opened.registry.trigger("matte.end_tracks")
+        assert document.history_position == steps + 1
+        assert opened.statusBar().currentMessage() == "1 track ended where it enters a garbage matte."
+        assert document.table.track(inside).end == 5
+        opened.editing.undo()
+        after = document.table.read([inside, outside], 0, FRAMES)
+        np.testing.assert_array_equal(after.state, before.state)
 
 
 class TestSampling:
