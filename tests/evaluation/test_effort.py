@@ -18,7 +18,7 @@ from tracker.evaluation.effort_clip import ClipFrames, EffortClip, Hand
 from tracker.evaluation.effort_strategies import BridgedGaps, Clicks, Floats, Footage, Linear, NearestClick, gaps_around
 from tracker.evaluation.pictures import PictureFrames
 from tracker.files import InputError
-from tracker.inference.bridge import Bridged, Gap
+from tracker.inference.gaps import Bridged, Gap
 from tracker.inference.lucas_kanade import LucasKanade
 from tracker.inference.session import Prediction
 

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.evaluation.effort_clip import EffortClip
-from tracker.inference.bridge import BridgeRun, Gap
+from tracker.inference.bridge import BridgeRun
 from tracker.inference.feature_cache import FeatureCache
+from tracker.inference.gaps import Gap
 from tracker.inference.lucas_kanade import LucasKanade
 from tracker.inference.run import TrackRun
 from tracker.inference.session import Prediction, Tracker
