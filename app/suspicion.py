@@ -17,8 +17,8 @@ from tracker.inference.signals import measure_signals, pixel_scale
 from tracker.inference.suspicion import Suspect, find_suspects
 from tracker.labels.table import Cells
 
-CELLS_AT_ONCE = 400_000  # that one job works on: about a second
-MARGIN = 96  # frames on both sides that signals look at
+CELLS_AT_ONCE = 1_000_000  # that one job works on: a few seconds
+MARGIN = 256  # frames on both sides that signals look at
 QUIET_MS = 250  # after a change
 QUIET_RUNNING_MS = 3000  # while a run writes window after window
 

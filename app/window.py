@@ -62,6 +62,7 @@ from app.tracker_choice import TrackerChoice
 from app.tracking import Tracking
 from app.workers.protocol import Progress
 from tracker.inference.feature_cache import feature_cache
+from tracker.inference.suspicion import usual_threshold
 from tracker.video import FrameSource
 
 
@@ -229,6 +230,7 @@ class MainWindow(QMainWindow):
             self._subscriptions = (stop_changes, stop_refusals)
             self.playback.open(source, self.settings.frame_cache_bytes)
             self.filmstrip.set_source(source.path)
+            self.view.error_threshold = usual_threshold((source.width, source.height))
             self.canvas.fit()
             self._cache_timer.start()
         else:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from app.cli.bench_effort import effort
+from app.cli.bench_review import review
 from app.cli.display import has_display
 from tracker.files import InputError
 
@@ -40,9 +41,10 @@ class Mode(StrEnum):
 
 def add_bench(app: typer.Typer, bench_ui: BenchUi) -> None:
     """Add the command group; `bench_ui` measures the window, tells what it does, and gives figures and a table."""
-    group = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Measure speed and effort on this machine.")
+    group = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Measure speed, effort and review on this machine.")
     group.command("speed")(_speed)
     group.command()(effort)
+    group.command()(review)
 
     @group.command()
     def ui(as_json: AsJson = False) -> None:
