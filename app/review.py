@@ -58,7 +58,7 @@ class Review(QObject):
     def _nothing(self, text: str) -> str:
         if self._window.review_panel.queue.left:
             return text
-        return self.tr("Nothing left above {:.1f} px.").format(self._window.view.error_threshold)
+        return self.tr("Nothing left above {:g} px.").format(self._window.view.error_threshold)
 
     def go(self, track_id: int, start: int, end: int, worst: int) -> None:
         """Show a span: its track alone selected, its worst frame, close up; played if that is wanted."""
@@ -70,16 +70,24 @@ class Review(QObject):
         window.docks.raise_("review")
         window.view.select([track_id])
         window.navigation.go_to(worst)
-        window.canvas.camera.show(self._surroundings(document, track_id, start, end))
+        area = self._surroundings(document, track_id, start, end)
+        if area is not None:
+            window.canvas.camera.show(area)
         if self.loops:
             window.view.loop_range = (max(0, start - AROUND), min(document.table.n_frames, end + AROUND))
             window.view.loop = True
             window.playback.play()
 
-    def _surroundings(self, document: Document, track_id: int, start: int, end: int) -> QRectF:
-        """The part of the picture in which the track moves meanwhile, and enough around it to know the place by."""
+    def _surroundings(self, document: Document, track_id: int, start: int, end: int) -> QRectF | None:
+        """The part of the picture in which the track moves meanwhile, and enough around it to know the place by.
+
+        None where it has no position: it may have been cleared since it was looked at.
+        """
         xy = document.table.read([track_id], start, end).xy[:, 0]
-        low, high = np.nanmin(xy, axis=0), np.nanmax(xy, axis=0)
+        xy = xy[np.isfinite(xy).all(axis=1)]
+        if not len(xy):
+            return None
+        low, high = xy.min(axis=0), xy.max(axis=0)
         area = QRectF(*low.tolist(), *(high - low).tolist())
         video = document.video
         around = min(video.width, video.height) / SEEN_AROUND if video is not None else 0.0

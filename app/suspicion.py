@@ -185,6 +185,7 @@ class Suspicion(QObject):
 
     def _failed(self, _message: str) -> None:
         self._job = None  # the log has it; what is known stays
+        self._timer.start(0)
 
     def _tell(self) -> None:
         together = joined([suspect for block in sorted(self._suspects) for suspect in self._suspects[block]])
