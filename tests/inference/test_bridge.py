@@ -78,6 +78,7 @@ def test_follows_the_picture_and_meets_both_anchors(source, kind) -> None:
     off = path - TRUTH[2:31]
     assert np.linalg.norm(off, axis=1).max() < 1
     assert np.linalg.norm(np.diff(off, axis=0), axis=1).max() < 0.45, "a jump that the picture does not make"
+    assert found.disagreement is not None
     assert np.isfinite(found.disagreement[given]).all()
 
 

@@ -22,6 +22,7 @@ from tracker.inference.session import Cancelled, Prediction, ShouldStop, Tracker
 from tracker.video import FrameSource
 
 MOST_CELLS = 20_000  # points x frames that are solved together
+MOST_OTHERS = 3  # further anchors that are looked at
 MOST_WASTE = 1.5  # of the cells that gaps have, how many those have that are solved together for them
 SUDDEN = 6.0  # pixels of the pictures in work, of a step that no measured motion explains
 
@@ -109,7 +110,9 @@ class BridgeRun:
         low = int(times.min())
         places = view.to_work(anchors[..., 1:])
         frames = range(low, int(times.max()) + 1)
-        spans = Spans(frames, times[:, 0] - low, times[:, 1] - low, places[:, 0], places[:, 1])
+        bounds = (times[:, 0] - low, times[:, 1] - low, places[:, 0], places[:, 1])
+        looks, known = looks_of(gaps, view), known_of(gaps, frames, view)
+        spans = Spans(frames, *bounds, False, looks, known)
         solved = solve(view.evidence(spans), spans)
         path, forward, backward = (view.to_video(one) for one in (solved.path, solved.forward, solved.backward))
         apart = np.linalg.norm(forward - backward, axis=-1)
@@ -128,7 +131,8 @@ class BridgeRun:
         frames = [sign * moment for moment in range(low, low + int(bounds.max()))]
         counted = 0
         first, places = moments - low, view.to_work(anchors[:, 1:])
-        for window in view.run_out(Spans(frames, first, np.full(len(gaps), len(frames)), places, places)):
+        looks, known = looks_of(gaps, view), known_of(gaps, frames, view)
+        for window in view.run_out(Spans(frames, first, bounds[:, 1] - 1, places, places, True, looks, known)):
             length = len(window.path)
             asked = [tuple(np.clip(bound - window.first, 0, length).tolist()) for bound in bounds]
             values = (view.to_video(window.path), window.visibility, window.confidence)
@@ -158,6 +162,27 @@ def batches(gaps: Sequence[Gap]) -> list[list[Gap]]:
         else:
             found.append((gap.start, gap.end, cells, [gap]))
     return [members for *_, members in found]
+
+
+def looks_of(gaps: Sequence[Gap], view: View) -> tuple[NDArray[np.int64], Floats]:
+    """`Spans.looks` of gaps that have the same ends. Who has fewer anchors shows the first one again."""
+    ends = [[anchor for anchor in (gap.left, gap.right) if anchor is not None] for gap in gaps]
+    shown = [[*own, *gap.others[:MOST_OTHERS]] for own, gap in zip(ends, gaps, strict=True)]
+    most = max(map(len, shown))
+    rows = np.array([[*own, *own[:1] * (most - len(own))] for own in shown], np.float64).transpose(1, 0, 2)
+    return np.rint(rows[..., 0]).astype(np.int64), view.to_work(rows[..., 1:])
+
+
+def known_of(gaps: Sequence[Gap], frames: Sequence[int], view: View) -> Floats | None:
+    """`Spans.known` of gaps over frames that rise or fall; None where nothing is known of any."""
+    if all(gap.known is None for gap in gaps):
+        return None
+    known = np.full((len(frames), len(gaps), 2), np.nan)
+    for column, gap in enumerate(gaps):
+        if gap.known is not None:
+            rows = [i for i, frame in enumerate(frames) if gap.start <= frame < gap.end]
+            known[rows, column] = gap.known[np.asarray(frames)[rows] - gap.start]
+    return view.to_work(known)
 
 
 def unique_ids(gaps: Sequence[Gap]) -> list[list[Gap]]:
@@ -213,7 +238,7 @@ def _open_view(source: FrameSource, tracker: Tracker, cache: Any, should_stop: S
     if isinstance(tracker, LucasKanade):
         from tracker.inference.bridge_grey import GreyView
 
-        return GreyView(source, tracker, cache, should_stop)
+        return GreyView(source, cache, should_stop)
     from tracker.inference.bridge_network import NetworkView
     from tracker.inference.cotracker import CoTrackerTracker
 

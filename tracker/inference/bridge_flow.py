@@ -17,7 +17,7 @@ Grey = NDArray[np.uint8]
 Greys = Callable[[int], Grey]  # number of a frame: its picture
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-Rows = NDArray[np.bool_]
+Bools = NDArray[np.bool_]
 
 STEADY = 0.05  # pixels, the standard deviation of a step that comes back exactly
 LOST = 4.0  # pixels, that of a step which flow cannot measure
@@ -33,6 +33,10 @@ class Spans:
         frames: their numbers in the video.
         first, last: (N,) indices of the anchors among them.
         begin, finish: (N, 2) the anchors, in pixels of the pictures.
+        open: there are no anchors at the last ends; `last` is where to stop, and `finish` the first anchors.
+        looks: (M, N) numbers of frames and (M, N, 2) places on them that show what the points look like: first the
+            first anchors, then the last ones, if there are any, then others.
+        known: (T, N, 2) where the points were thought to be until now; NaN where nobody said.
     """
 
     frames: Sequence[int]
@@ -40,9 +44,12 @@ class Spans:
     last: Ints
     begin: Floats
     finish: Floats
+    open: bool
+    looks: tuple[Ints, Floats]
+    known: Floats | None = None
 
     @property
-    def inside(self) -> Rows:
+    def inside(self) -> Bools:
         """(T, N) between the anchors, or on one."""
         times = np.arange(len(self.frames))[:, None]
         return np.asarray((times >= self.first) & (times <= self.last))
@@ -50,7 +57,8 @@ class Spans:
     def reversed(self) -> "Spans":
         """The same with time running back."""
         top = len(self.frames) - 1
-        return Spans(self.frames[::-1], top - self.last, top - self.first, self.finish, self.begin)
+        first, last = top - self.last, top - self.first
+        return Spans(self.frames[::-1], first, last, self.finish, self.begin, self.open, self.looks)
 
 
 def measure_steps(earlier: Grey, later: Grey, points: Floats) -> tuple[Floats, Floats]:

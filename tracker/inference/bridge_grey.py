@@ -7,16 +7,15 @@ import numpy as np
 
 from tracker.inference.bridge_flow import Floats, Grey, Spans, follow
 from tracker.inference.bridge_frames import GreyFrames
+from tracker.inference.bridge_open import run_blocks
 from tracker.inference.bridge_solve import Judged
 from tracker.inference.bridge_window import Window
 from tracker.inference.feature_cache import FeatureCache
-from tracker.inference.lucas_kanade import LucasKanade
 from tracker.inference.session import ShouldStop
 from tracker.inference.supply import GreySupply
 from tracker.video import FrameSource
 
 MOST_SIDE = 640  # pixels, of the pictures in work
-STEP = 8  # frames given out at a time
 PATCH = 15  # pixels, the side of the patch that is compared with those at the anchors
 MIN_MATCH = 0.4  # correlation with the better of both below which a point is thought to be hidden
 NOISE = 4.0  # grey levels squared; keeps the correlation of patches without texture defined
@@ -26,13 +25,10 @@ ROWS = 8192  # cv2.remap takes no more than 32,767 rows at once
 class GreyView:
     """A video as Lucas-Kanade sees it; see `bridge.View`. Large pictures are worked on at half size or less."""
 
-    def __init__(
-        self, source: FrameSource, tracker: LucasKanade, cache: FeatureCache | None, should_stop: ShouldStop
-    ) -> None:
-        self._tracker, self._size = tracker, (source.width, source.height)
+    def __init__(self, source: FrameSource, cache: FeatureCache | None, should_stop: ShouldStop) -> None:
         # Without a cache to share pictures are kept from one direction to the other, as many as a network's features.
         self._supply = GreySupply(source, FeatureCache() if cache is None else cache)
-        self._shrink = max(1, -(-max(self._size) // MOST_SIDE))
+        self._shrink = max(1, -(-max(source.width, source.height) // MOST_SIDE))
         self._frames = GreyFrames(self._load, should_stop)
 
     def to_work(self, points: Floats) -> Floats:
@@ -48,19 +44,8 @@ class GreyView:
         return GreyEvidence(self._frames, spans)
 
     def run_out(self, spans: Spans) -> Iterator[Window]:
-        """As a session of the tracker does it."""
-        session = self._tracker.session(*self._size)
-        queries = np.column_stack([spans.first, self.to_video(spans.begin)]).astype(np.float32)
-        session.add_points(queries, np.arange(len(queries), dtype=np.int64))
-        for first in range(0, len(spans.frames), STEP):
-            greys = self._supply.greys(spans.frames[first : first + STEP], self._frames.should_stop)
-            # Three equal channels are the grey that they came from.
-            found = session.step(np.stack([np.repeat(grey[..., None], 3, axis=2) for grey in greys]))
-            if found is not None:
-                path, *scores = (
-                    values.astype(np.float64) for values in (found.tracks, found.visibility, found.confidence)
-                )
-                yield Window(found.first_frame, self.to_work(path), *scores)
+        """See `bridge_open.run_blocks`."""
+        return run_blocks(self.evidence, spans)
 
     def _load(self, frame: int) -> Grey:
         grey = self._supply.greys([frame], self._frames.should_stop)[0]
@@ -77,12 +62,11 @@ class GreyEvidence:
 
     def __init__(self, frames: GreyFrames, spans: Spans) -> None:
         self._spans, self.grey, self.ask = spans, frames.grey, frames.ask
-        ends = ((spans.first, spans.begin), (spans.last, spans.finish))
         self._patches = [
             np.concatenate(
-                [cut(frames.grey(spans.frames[i]), place[None]) for i, place in zip(times, places, strict=True)]
+                [cut(frames.grey(number), place[None]) for number, place in zip(numbers, places, strict=True)]
             )
-            for times, places in ends
+            for numbers, places in zip(spans.looks[0].tolist(), spans.looks[1], strict=True)
         ]
 
     def follow(self, backward: bool) -> tuple[Floats, Floats]:
@@ -103,8 +87,8 @@ class GreyEvidence:
             rows = np.flatnonzero(inside)
             if len(rows):
                 patches = cut(self.grey(self._spans.frames[t]), places[t, rows].reshape(-1, 2))
-                begin, finish = (correlation(patches, one[rows].repeat(options, axis=0)) for one in self._patches)
-                found[t, rows] = np.maximum(begin, finish).reshape(-1, options)
+                both = [correlation(patches, one[rows].repeat(options, axis=0)) for one in self._patches]
+                found[t, rows] = np.max(both, axis=0).reshape(-1, options)
         return found
 
     def judge(self, path: Floats, likeness: Floats) -> Judged:

@@ -13,6 +13,8 @@ from torch import Tensor
 
 from tracker.inference.bridge_flow import Floats, Spans, follow
 from tracker.inference.bridge_frames import NetworkFrames
+from tracker.inference.bridge_grey import GreyEvidence
+from tracker.inference.bridge_open import run_blocks
 from tracker.inference.bridge_pass import follow_windows, run_windows
 from tracker.inference.bridge_solve import Judged
 from tracker.inference.bridge_window import Window
@@ -25,6 +27,9 @@ from tracker.models.estimate import Estimate
 from tracker.models.held import Held
 from tracker.models.matching import fits
 from tracker.video import FrameSource
+
+PICTURE = 0.5
+LIKE = 0.6
 
 
 class NetworkView:
@@ -49,8 +54,10 @@ class NetworkView:
         return NetworkEvidence(self._frames, spans)
 
     def run_out(self, spans: Spans) -> Iterator[Window]:
-        """See `bridge_pass.run_windows`."""
-        begin = self._frames.templates([spans.frames[i] for i in spans.first], spans.begin)
+        """By flow and search where the network's own guesses are made like that; else window by window by itself."""
+        if self._frames.model.config.flow:
+            return run_blocks(self.evidence, spans)
+        begin = self._frames.templates(spans.looks[0][0].tolist(), spans.looks[1][0])
         return run_windows(self._frames, spans, begin)
 
 
@@ -60,8 +67,9 @@ class NetworkEvidence:
     def __init__(self, frames: NetworkFrames, spans: Spans) -> None:
         self._frames, self._spans = frames, spans
         self._model, self.grey, self.ask = frames.model, frames.grey, frames.ask
-        self._begin = frames.templates([spans.frames[i] for i in spans.first], spans.begin)
-        self._finish = frames.templates([spans.frames[i] for i in spans.last], spans.finish)
+        self._looks = [frames.templates(numbers.tolist(), places) for numbers, places in zip(*spans.looks, strict=True)]
+        self._begin, self._finish = self._looks[0], self._looks[0 if spans.open else 1]
+        self._picture = GreyEvidence(frames, spans)
 
     @torch.inference_mode()
     def follow(self, backward: bool) -> tuple[Floats, Floats]:
@@ -84,9 +92,9 @@ class NetworkEvidence:
         matching = self._model.matching
         if matching is None:
             return near[:, :, None][:, :, :0]
-        found = np.repeat(near[:, :, None], 2, axis=2)
+        found = np.repeat(near[:, :, None], len(self._both), axis=2)
         for rows, pyramid in self._frames.pieces(self._spans.frames):
-            for i, templates in enumerate((self._begin, self._finish)):
+            for i, templates in enumerate(self._both):
                 coords = self._frames.coords(near[rows])
                 places = matching.search(pyramid, templates, coords, self._frames.work.max_tokens)
                 found[rows, :, i] = self._frames.pixels(places)
@@ -99,11 +107,11 @@ class NetworkEvidence:
         options = places.shape[2]
         for rows, pyramid in self._frames.pieces(self._spans.frames):
             coords = self._frames.coords(places[rows].reshape(rows.stop - rows.start, -1, 2))
-            for templates in (self._begin, self._finish):
+            for templates in self._looks:
                 repeated = [one.repeat_interleave(options, dim=1) for one in templates]
                 values = self._fits(pyramid, repeated, coords).mean(-1)[0].T
                 found[rows] = np.maximum(found[rows], values.unflatten(1, (-1, options)).cpu().numpy())
-        return found
+        return (1 - PICTURE) * found / LIKE + PICTURE * self._picture.likeness(places)
 
     @torch.inference_mode()
     def judge(self, path: Floats, likeness: Floats) -> Judged:
@@ -134,8 +142,8 @@ class NetworkEvidence:
         """(T, N, 4) position and logits of visibility and confidence, from several windows as a batch."""
         spans, batch = self._spans, len(seen[0])
         coords = self._frames.coords(path)[0].unflatten(1, (batch, -1)).transpose(0, 1)
-        held_at = (times[:, None] <= spans.first) | (times[:, None] >= spans.last)
-        share = np.clip((times[:, None] - spans.first) / (spans.last - spans.first), 0, 1)
+        held_at = (times[:, None] <= spans.first) | ((times[:, None] >= spans.last) & (not spans.open))
+        share = np.clip((times[:, None] - spans.first) / np.maximum(1, spans.last - spans.first), 0, 1)
         known, shares = (
             torch.from_numpy(values.T.copy()).to(coords.device).unflatten(1, (batch, -1)).transpose(0, 1)
             for values in (held_at, share.astype(np.float32))
@@ -152,6 +160,11 @@ class NetworkEvidence:
         )[-1]
         logits = torch.stack([estimate.visibility, estimate.confidence], dim=-1)
         return np.concatenate([self._frames.pixels(estimate.coords), _rows(logits)], axis=-1)
+
+    @property
+    def _both(self) -> list[list[Tensor]]:
+        """The templates at the anchors that there are."""
+        return [self._begin] if self._spans.open else [self._begin, self._finish]
 
     def _window(self, length: int) -> int:
         """Frames refined together: what an online network was made for; an offline one takes fewer as well."""

@@ -1,7 +1,10 @@
 """What is asked of a bridge and what it answers. Apart from it, since those who ask need no network."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tracker.inference.session import Prediction
 
@@ -16,6 +19,8 @@ class Gap:
         id: of the track. One that has several gaps in a call is solved one gap after the other.
         left, right: frame, x, y of the anchors on both sides; one may be missing.
         start, end: the frames to give, end exclusive, strictly between the anchors.
+        others: further anchors of the track, the nearest first: they show what the point looks like, too.
+        known: (end - start, 2) where it was thought to be until now, NaN where nobody said; one more candidate.
     """
 
     id: int
@@ -23,6 +28,8 @@ class Gap:
     right: Anchor | None
     start: int
     end: int
+    others: tuple[Anchor, ...] = ()
+    known: NDArray[np.float32] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
