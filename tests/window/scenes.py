@@ -19,6 +19,7 @@ from tracker.inference.session import Prediction
 from tracker.labels.table import Cells
 
 FIRST, SECOND = (100.0, 80.0), (200.0, 150.0)
+OTHERS = ((60.0, 50.0), (150.0, 50.0), (240.0, 60.0), (50.0, 180.0), (140.0, 190.0), (250.0, 190.0))  # for neighbours
 CTRL = Qt.KeyboardModifier.ControlModifier
 
 

@@ -342,14 +342,14 @@ class TestTakes:
         push(bar, "take.swap")
         assert everything(document).equals(other)
         push(bar, "take.show")
-        assert opened.view.take is None
+        assert not opened.takes.shows_take()
         assert not bar.buttons["take.show"].isChecked()
         push(bar, "take.show")
-        assert opened.view.take == take
+        assert opened.takes.shows_take()
         push(bar, "take.drop")
         assert not document.takes
         assert not bar.isVisible()
-        assert opened.view.take is None
+        assert not opened.takes.shows_take()
         assert everything(document).equals(other)
         opened.editing.undo()
         assert bar.isVisible(), "also forgetting it can be undone"
