@@ -223,16 +223,22 @@ def test_a_bridge_changes_what_lies_between_the_clicks(monkeypatch: pytest.Monke
     clip = clip_of([[0.0] * 10, [0.0] * 10])
     strategy = BridgedGaps(Footage(clip, DoesNotMove()))
     clicks = [{0: (1.0, 1.0), 4: (2.0, 2.0), 8: (3.0, 3.0)}, {0: (4.0, 4.0), 7: (5.0, 5.0)}]
-    before = np.zeros((2, 10, 2), np.float32)
-    after = strategy.corrected(before, clicks, {0: 4, 1: 7})
-    assert not before.any()
-    assert np.array_equal(after[0, :, 0], [0, 7, 7, 7, 0, 7, np.nan, 7, 0, 0], equal_nan=True)
-    assert np.array_equal(after[1, :, 0], [0, 7, 7, 7, 7, 7, np.nan, 0, 7, 7], equal_nan=True)
+    before = np.arange(40, dtype=np.float32).reshape(2, 10, 2)
+    after = strategy.corrected(before.copy(), clicks, {0: 4, 1: 7})
+    assert np.array_equal(after[0, :, 0], [0, 7, 7, 7, 8, 7, np.nan, 7, 16, 18], equal_nan=True)
+    assert np.array_equal(after[1, :, 0], [20, 7, 7, 7, 7, 7, np.nan, 34, 7, 7], equal_nan=True)
     assert [(gap.id, gap.start, gap.end, gap.right) for gap in PretendedBridge.asked] == [
         (0, 1, 4, (4, 2, 2)),
         (1, 5, 8, (8, 3, 3)),
         (2, 1, 7, (7, 5, 5)),
         (3, 8, 10, None),
+    ]
+    assert [gap.others for gap in PretendedBridge.asked] == [((8, 3, 3),), ((0, 1, 1),), (), ((0, 4, 4),)]
+    assert [gap.known.tolist() for gap in PretendedBridge.asked if gap.known is not None] == [
+        before[0, 1:4].tolist(),
+        before[0, 5:8].tolist(),
+        before[1, 1:7].tolist(),
+        before[1, 8:].tolist(),
     ]
 
 

@@ -164,9 +164,9 @@ class BridgedGaps:
             for gap in gaps_around(clicks[row], frame, tracks.shape[1]):
                 owners[len(owners)] = (row, gap)
         tracks = tracks.copy()
-        gaps = [Gap(number, *gap) for number, (_, gap) in owners.items()]
-        if not gaps:
+        if not owners:
             return tracks
+        gaps = [_gap(number, span, clicks[row], tracks[row]) for number, (row, span) in owners.items()]
         footage = self._footage
         for bridged in BridgeRun(footage.clip.frames, footage.tracker, gaps, cache=footage.cache):
             prediction = bridged.prediction
@@ -176,6 +176,15 @@ class BridgedGaps:
                 given = slice(start - prediction.first_frame, max(start, end) - prediction.first_frame)
                 tracks[row, start : max(start, end)] = prediction.tracks[given, column]
         return tracks
+
+
+def _gap(number: int, span: GapSpan, clicks: Clicks, path: Floats) -> Gap:
+    """The span as a bridge is asked for it: with the other clicks of its track, and the path (T, 2) so far."""
+    left, right, start, end = span
+    ends = {round(anchor[0]) for anchor in (left, right) if anchor is not None}
+    away = {frame: max(start - frame, frame - end + 1) for frame in clicks if frame not in ends}
+    others = tuple((float(frame), *clicks[frame]) for frame in sorted(away, key=lambda frame: (away[frame], frame)))
+    return Gap(number, left, right, start, end, others, path[start:end].copy())
 
 
 def gaps_around(clicks: Clicks, frame: int, count: int) -> list[GapSpan]:
