@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QByteArray, Qt
+from PySide6.QtCore import QByteArray, Qt, QTimer
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QTabWidget, QWidget
 
 WIDE = 1600  # pixels of a window in which timeline and filmstrip have room side by side
@@ -39,6 +39,9 @@ class Docks:
         self._window = window
         self._layout = layout
         self._docks = {panel.name: self._make(panel) for panel in panels}
+        self._title_timer = QTimer(window)
+        self._title_timer.setSingleShot(True)
+        self._title_timer.timeout.connect(self._show_titles)
         self._tabs: dict[str, list[QDockWidget]] = {}
         for panel in panels:
             if panel.tab:
@@ -46,6 +49,12 @@ class Docks:
         for docks in self._tabs.values():
             for below in docks[1:]:
                 window.tabifyDockWidget(docks[0], below)
+        for dock in self:
+            dock.visibilityChanged.connect(self._titles_later)
+            dock.dockLocationChanged.connect(self._titles_later)
+        window.setDockOptions(
+            window.dockOptions() | QMainWindow.DockOption.GroupedDragging
+        )  # panels move by their tabs
         window.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.BottomDockWidgetArea)
         window.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.BottomDockWidgetArea)
         window.setTabPosition(Qt.DockWidgetArea.AllDockWidgetAreas, QTabWidget.TabPosition.North)
@@ -98,6 +107,20 @@ class Docks:
             resize([named["tracks"], named["masks"]], [400, 260], Qt.Orientation.Vertical)
             resize([named["run"], named["history"]], [380, 200], Qt.Orientation.Vertical)
         resize([named["timeline"]], [210], Qt.Orientation.Vertical)
+
+    def _titles_later(self) -> None:
+        """Docks say that they move before they have moved."""
+        self._title_timer.start(0)
+
+    def _show_titles(self) -> None:
+        """A panel among tabs has its name on its tab; only one that stands alone has a title of its own."""
+        for dock in self:
+            among_tabs = bool(self._window.tabifiedDockWidgets(dock))
+            if among_tabs and dock.titleBarWidget() is None:
+                dock.setTitleBarWidget(QWidget(dock))
+            elif not among_tabs and (blank := dock.titleBarWidget()) is not None:
+                dock.setTitleBarWidget(None)  # type: ignore[arg-type]
+                blank.deleteLater()
 
     def _make(self, panel: Panel) -> QDockWidget:
         dock = QDockWidget(panel.title, self._window)

@@ -154,15 +154,26 @@ class Marks(QWidget):
         self.setFixedHeight(26)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setAccessibleName(self.tr("Legend"))
-        self.setAccessibleDescription(", ".join(text for _, text in self._shapes()))
+        self.describe()
 
     def _shapes(self) -> list[tuple[Shape, str]]:
         return [
             (Shape.DISC, self.tr("visible")),
-            (Shape.RING, self.tr("unsure")),
+            (Shape.RING, self._unsure()),
             (Shape.BROKEN_RING, self.tr("occluded")),
             (Shape.DIAMOND, self.tr("placed by you")),
         ]
+
+    def _unsure(self) -> str:
+        """What a ring says: beyond which threshold a position is."""
+        if self._view.colour_by == "error":
+            return self.tr("over {} px").format(f"{self._view.error_threshold:g}")
+        return self.tr("unsure")
+
+    def describe(self) -> None:
+        """Bring texts and picture up to date with the view."""
+        self.setAccessibleDescription(", ".join(text for _, text in self._shapes()))
+        self.update()
 
     def _sources(self) -> list[tuple[Source, str]]:
         return [
@@ -228,8 +239,8 @@ class Legend(QWidget):
 
     def _show(self) -> None:
         titles = {
-            "confidence": self.tr("Colour: confidence"),
-            "error": self.tr("Colour: expected error, to review above {} px").format(f"{self._view.error_threshold:g}"),
+            "confidence": self.tr("Confidence"),
+            "error": self.tr("Expected error"),
             "track": self.tr("Colour: track"),
             "source": self.tr("Colour: source"),
         }
@@ -238,4 +249,4 @@ class Legend(QWidget):
         self._low.setText(self.tr("0 px") if tells_error else self.tr("unsure"))
         self._high.setText(self.tr("{} px").format(f"{MOST_PIXELS:g}") if tells_error else self.tr("sure"))
         self.bar.describe()
-        self._marks.update()
+        self._marks.describe()

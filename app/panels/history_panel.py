@@ -62,7 +62,7 @@ class HistoryModel(QAbstractListModel):
         """The name of a step; what was undone is dimmed and slanted."""
         row, undone = index.row(), index.row() > self.position
         text = self._steps[row - 1] if row else self.tr("Start")
-        if role == Qt.ItemDataRole.DisplayRole:
+        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
             return text
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return self.tr("{0} (undone)").format(text) if undone else text
@@ -87,6 +87,7 @@ class HistoryPanel(QWidget):
         self.list_view.setModel(self.model)
         self.list_view.setItemDelegate(_StepDelegate(self.list_view))
         self.list_view.setUniformItemSizes(True)
+        self.list_view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)  # long names are shortened
         self.list_view.setFrameShape(QListView.Shape.NoFrame)
         self.list_view.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.list_view.setAccessibleName(self.tr("History"))
@@ -146,7 +147,7 @@ class HistoryPanel(QWidget):
 
 
 class _StepDelegate(QStyledItemDelegate):
-    """Rows of even height; steps that were undone are dim and slanted."""
+    """Rows of even height, as wide as there is room; steps that were undone are dim and slanted."""
 
     def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> None:
         super().initStyleOption(option, index)
@@ -157,4 +158,4 @@ class _StepDelegate(QStyledItemDelegate):
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
         size = super().sizeHint(option, index)
-        return QSize(size.width(), max(ROW_HEIGHT, size.height()))
+        return QSize(0, max(ROW_HEIGHT, size.height()))

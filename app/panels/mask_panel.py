@@ -26,7 +26,7 @@ from app.document.changes import Change
 from app.document.project import Document
 from app.document.view_state import ViewState
 from app.panels.buttons import IconButton
-from app.panels.item_views import wash_selection
+from app.panels.item_views import CheckDelegate, wash_selection
 from app.panels.mask_model import Column, MaskModel
 from app.panels.subscriptions import Subscriptions
 from app.theme import SPACE_M, SPACE_S
@@ -123,6 +123,7 @@ class MaskPanel(QWidget):
         header.setSectionResizeMode(Column.NAME, QHeaderView.ResizeMode.Stretch)
         header.setSectionResizeMode(Column.MATTE, QHeaderView.ResizeMode.ResizeToContents)
         header.resizeSection(Column.EYE, EYE_WIDTH)
+        table.setItemDelegateForColumn(Column.MATTE, CheckDelegate(table))
         table.clicked.connect(self._clicked)
         table.delete_pressed.connect(self.delete)
         table.selectionModel().currentRowChanged.connect(self._row_chosen)
@@ -179,20 +180,21 @@ class MaskPanel(QWidget):
             "mdi6.content-cut",
             tr("End tracks where they enter the garbage mattes"),
             clicked=partial(ask, "matte.end_tracks"),
-            text=tr("End tracks that enter"),
+            text=tr("End on entry"),
         )
         self.flag_button = IconButton(
             "mdi6.flag-outline",
             tr("Flag tracks as occluded while they are inside the garbage mattes"),
             clicked=partial(ask, "matte.flag_tracks"),
-            text=tr("Flag them"),
+            text=tr("Flag as occluded"),
         )
 
     def _lay_out(self) -> None:
         column = QVBoxLayout(self)
         column.setContentsMargins(SPACE_S, SPACE_S, SPACE_S, SPACE_S)
         column.setSpacing(SPACE_S)
-        column.addLayout(_row(self.add_button, self.delete_button, self.colour_button, None))
+        files = self.import_button, self.folder_button, self.export_button
+        column.addLayout(_row(self.add_button, self.delete_button, self.colour_button, None, *files))
         column.addWidget(self.table_view, 1)
         column.addWidget(self.state_label)
         size = QHBoxLayout()
@@ -214,17 +216,7 @@ class MaskPanel(QWidget):
                 None,
             )
         )
-        column.addLayout(
-            _row(
-                self.sample_button,
-                self.end_button,
-                self.flag_button,
-                None,
-                self.import_button,
-                self.folder_button,
-                self.export_button,
-            )
-        )
+        column.addLayout(_row(self.sample_button, self.end_button, self.flag_button, None))
 
     # -- the list
 

@@ -44,9 +44,9 @@ def test_the_legend_follows_the_view(legend: Legend) -> None:
     view.colour_by = "source"
     assert legend.grab().toImage() != moved
     view.colour_by = "error"
-    assert "expected error" in legend._title.text()
+    assert legend._title.text() == "Expected error"
     assert legend._high.text() == "32 px"
     QTest.mouseClick(legend.bar, Qt.MouseButton.LeftButton, pos=QPoint(legend.bar.width() // 2, 10))
     assert view.error_threshold == pytest.approx(4.75, abs=0.25)
     assert view.threshold == 0.9
-    assert f"above {view.error_threshold:g} px" in legend._title.text()
+    assert f"over {view.error_threshold:g} px" in legend._marks.accessibleDescription()

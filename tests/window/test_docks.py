@@ -1,0 +1,36 @@
+"""The docks: a panel has its name either on its tab or above it, never twice."""
+
+import pytest
+from PySide6.QtWidgets import QDockWidget
+
+from app.window import MainWindow
+
+
+def has_title(dock: QDockWidget) -> bool:
+    return dock.titleBarWidget() is None
+
+
+def test_only_a_panel_that_stands_alone_has_a_title(qtbot, opened: MainWindow) -> None:
+    def settled() -> bool:
+        return all(
+            has_title(dock) == (not opened.tabifiedDockWidgets(dock)) for dock in opened.docks if dock.isVisible()
+        )
+
+    qtbot.waitUntil(settled)
+    filmstrip, curves = opened.docks["filmstrip"], opened.docks["curves"]
+    assert filmstrip in opened.tabifiedDockWidgets(curves)
+    assert not has_title(curves)
+    for dock in opened.tabifiedDockWidgets(curves):
+        dock.hide()
+    qtbot.waitUntil(lambda: has_title(curves))
+    filmstrip.show()
+    qtbot.waitUntil(lambda: not has_title(curves) and not has_title(filmstrip))
+
+
+@pytest.mark.parametrize("name", ["tracks", "masks", "run", "review", "history", "timeline", "filmstrip", "curves"])
+def test_every_panel_fits_a_small_window(qtbot, opened: MainWindow, name: str) -> None:
+    opened.resize(1280, 800)
+    opened.docks.raise_(name)
+    qtbot.waitUntil(opened.docks[name].isVisible)
+    assert opened.minimumSizeHint().width() <= 1280
+    assert opened.minimumSizeHint().height() <= 800
