@@ -3,38 +3,24 @@
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from PySide6.QtCore import QEventLoop, Qt, QTimer
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
-from app.document.project import Document, RunInfo
+from app.bench_long import LENGTHS, measure_long
+from app.bench_loop import measure_corrections, measure_undo
+from app.bench_rows import FRAMES, HEIGHT, WIDTH, Row, fill, rest, row, rows_of_lengths, wait
+from app.document.project import Document
 from app.settings import Settings
 from app.theme import apply_theme
 from app.window import MainWindow, application
-from tracker.inference.session import Prediction
-from tracker.labels import Source, State
 from tracker.video import VideoWriter
-
-FRAMES, WIDTH, HEIGHT = 300, 1920, 1080
-TIMEOUT_MS = 30_000
-
-
-@dataclass(frozen=True)
-class Row:
-    """One figure: milliseconds at the median and the 95th percentile of `count` tries; `bar` in words."""
-
-    act: str
-    p50_ms: float
-    p95_ms: float
-    count: int
-    bar: str
 
 
 def run_ui_bench(progress: Callable[[str], object] = lambda _: None) -> dict[str, object]:
@@ -73,11 +59,6 @@ def write_clip(path: Path) -> None:
             writer.write(np.ascontiguousarray(big[y : y + HEIGHT, x : x + WIDTH]))
 
 
-def _row(act: str, times: list[float], bar: str) -> Row:
-    p50, p95 = np.percentile(times, [50, 95]) * 1000
-    return Row(act, float(p50), float(p95), len(times), bar)
-
-
 class _Bench:
     """The window under test. Times are wall times in the GUI thread, painting included."""
 
@@ -98,48 +79,26 @@ class _Bench:
             ("overlays", self.overlay),
             ("clicks", self.click),
             ("stalls during a run", self.stalls),
+            ("corrections", self.corrections),
+            ("undo of a large run", self.undo),
             ("long videos", self.long_video),
-            ("the timeline of long videos", self.timeline),
+            ("timeline and canvas of long videos", self.long_panels),
         ]
 
     def close(self) -> None:
         """Close the window without asking."""
-        self.window.set_document(None, None)
+        self._discard()
         self.window.close()
 
     def _open(self) -> None:
-        self._wait(self.window.playback.frame_shown, lambda: self.window.files.open_path(self._clip))
-
-    def _wait(self, signal: object, act: Callable[[], object]) -> float:
-        """Seconds from `act` until `signal`; it may come at once."""
-        loop, heard = QEventLoop(), []
-
-        def hear(*_: object) -> None:
-            heard.append(time.perf_counter())
-            loop.quit()
-
-        signal.connect(hear)  # type: ignore[attr-defined]
-        start = time.perf_counter()
-        act()
-        if not heard:
-            QTimer.singleShot(TIMEOUT_MS, loop, loop.quit)
-            loop.exec()
-        signal.disconnect(hear)  # type: ignore[attr-defined]
-        if not heard:
-            raise TimeoutError("the window did not answer")
-        return heard[0] - start
-
-    def _rest(self, milliseconds: int) -> None:
-        loop = QEventLoop()
-        QTimer.singleShot(milliseconds, loop, loop.quit)
-        loop.exec()
+        wait(self.window.playback.frame_shown, lambda: self.window.files.open_path(self._clip))
 
     def _show(self, frame: int) -> float:
         """Seconds until the frame is decoded and painted."""
         window = self.window
         if frame == window.view.playhead:
             frame += 1
-        waited = self._wait(window.playback.frame_shown, lambda: setattr(window.view, "playhead", frame))
+        waited = wait(window.playback.frame_shown, lambda: setattr(window.view, "playhead", frame))
         start = time.perf_counter()
         window.canvas.paint_now()
         return waited + time.perf_counter() - start
@@ -149,7 +108,7 @@ class _Bench:
         playback, source = self.window.playback, self.window.source
         assert source is not None
         self.window.view.playhead = 0
-        self._wait(playback.frame_shown, lambda: playback.open(source, self.window.settings.frame_cache_bytes))
+        wait(playback.frame_shown, lambda: playback.open(source, self.window.settings.frame_cache_bytes))
 
     def random_seek(self) -> list[Row]:
         """To frames that are not in memory, each time with a cold cache."""
@@ -157,7 +116,7 @@ class _Bench:
         for frame in self._rng.integers(20, FRAMES - 20, 12).tolist():
             self._cold()
             times.append(self._show(frame))
-        return [_row("random seek, 1080p, GOP 250, cold", times, "≤ one GOP; 120 once cached")]
+        return [row("random seek, 1080p, GOP 250, cold", times, "≤ one GOP; 120 once cached")]
 
     def neighbour(self) -> list[Row]:
         """The next frame right after a seek, while prefetching has only begun."""
@@ -166,13 +125,13 @@ class _Bench:
             self._cold()
             self._show(frame)
             times.append(self._show(frame + 1))
-        return [_row("neighbouring frame, not cached", times, "40")]
+        return [row("neighbouring frame, not cached", times, "40")]
 
     def cached_step(self) -> list[Row]:
         """Steps over frames that lie in memory."""
         self._show(100)
-        self._rest(1500)
-        return [_row("step to a cached frame", [self._show(f) for f in range(101, 121)], "16")]
+        rest(1500)
+        return [row("step to a cached frame", [self._show(f) for f in range(101, 121)], "16")]
 
     def overlay(self) -> list[Row]:
         """The part of painting that points and 60-frame trails take, on single steps."""
@@ -197,7 +156,7 @@ class _Bench:
             document = Document(FRAMES)
             fill(document, n_points)
             canvas.set_document(document)
-            rows.append(_row(f"overlay of {n_points:,} points, 60-frame trails", [t - picture for t in steps()], bar))
+            rows.append(row(f"overlay of {n_points:,} points, 60-frame trails", [t - picture for t in steps()], bar))
         canvas.set_document(self.window.document)
         canvas.set_frame(view.playhead, image)
         return rows
@@ -213,7 +172,7 @@ class _Bench:
             window.canvas.paint_now()
             times.append(time.perf_counter() - start)
         window.view.tool = "select"
-        return [_row("click to marker", times, "30")]
+        return [row("click to marker", times, "30")]
 
     def stalls(self) -> list[Row]:
         """The longest time that the GUI thread did not answer while 100 points are tracked."""
@@ -239,106 +198,57 @@ class _Bench:
         loop.exec()
         ticker.stop()
         return [
-            _row("GUI thread blocked during a run of 100 points", gaps, "50"),
-            _row("— the longest time", [max(gaps)], "50"),
+            row("GUI thread blocked during a run of 100 points", gaps, "50"),
+            row("— the longest time", [max(gaps)], "50"),
         ]
 
     def long_video(self) -> list[Row]:
         """A frame change with all panels painted, 200 tracks over few and over many frames."""
-        rows = []
-        for n_frames in (1000, 100_000):
+        times: list[list[float]] = []
+        self._discard()
+        for n_frames in LENGTHS:
             document = Document(n_frames)
             fill(document, 200)
             self.window.set_document(document, None)
-            self.window.grab()
-            times = []
-            for frame in np.linspace(10, n_frames - 70, 20).astype(int).tolist():
-                self.window.view.playhead = frame
-                self.window.grab()
-                start = time.perf_counter()
-                self.window.view.playhead = frame + 1
-                self.window.grab()
-                times.append(time.perf_counter() - start)
-            rows.append(_row(f"frame change, 200 tracks × {n_frames:,} frames, whole window", times, "within 10 %"))
-        return rows
+            times.append(self._window_changes(n_frames))
+        return rows_of_lengths("whole window, frame change, 200 tracks", *times)
 
-    def timeline(self) -> list[Row]:
-        """Frame changes and zoom steps of the timeline, 500 tracks over few and over many frames."""
-        changes: list[list[float]] = []
-        zooms: list[list[float]] = []
-        for n_frames in (1000, 100_000):
-            self.window.set_document(_filled_table(n_frames, 500), None)
-            self._rest(300)
-            changes.append(self._timeline_changes(n_frames))
-            zooms.append(self._timeline_zooms())
-        self.window.set_document(None, None)
-        rows = []
-        for act, (few, many) in (("frame change", changes), ("zoom step", zooms)):
-            ratio = float(np.median(many) / np.median(few))
-            for n_frames, times in ((1000, few), (100_000, many)):
-                bar = "–" if n_frames == 1000 else f"within 10 %; is {ratio:.2f} ×"
-                rows.append(_row(f"timeline, {act}, 500 tracks × {n_frames:,} frames, CPU time", times, bar))
-        return rows
-
-    def _timeline_changes(self, n_frames: int) -> list[float]:
-        """CPU seconds, because the ratio is what counts and the machine may be busy."""
-        timeline, view, times = self.window.timeline, self.window.view, []
-        for frame in np.linspace(10, n_frames - 70, 40).astype(int).tolist():
-            view.playhead = frame
-            self._settle_timeline()
+    def _window_changes(self, n_frames: int) -> list[float]:
+        window, times = self.window, []
+        window.grab()
+        for frame in np.linspace(10, n_frames - 70, 20).astype(int).tolist():
+            window.view.playhead = frame
+            window.grab()
             start = time.thread_time()
-            view.playhead = frame + 1
-            timeline.grab()
+            window.view.playhead = frame + 1
+            window.grab()
             times.append(time.thread_time() - start)
         return times
 
-    def _timeline_zooms(self) -> list[float]:
-        """Steps of the wheel from the whole video on, until all in view is drawn; what is read the first time aside."""
-        timeline, times = self.window.timeline, []
-        for round_ in range(3):
-            timeline.fit()
-            self._settle_timeline()
-            for _ in range(12):
-                start = time.thread_time()
-                timeline.zoom(1.25)
-                self._settle_timeline()
-                if round_:
-                    times.append(time.thread_time() - start)
-        return times
+    def corrections(self) -> list[Row]:
+        """On the clip, with the default tracker."""
+        return measure_corrections(self.window)
 
-    def _settle_timeline(self) -> None:
-        lanes = self.window.timeline.lanes
-        lanes.repaint()
-        while not lanes.complete:
-            lanes.repaint()
+    def undo(self) -> list[Row]:
+        """In a new project on the clip."""
+        self._open_anew()
+        return measure_undo(self.window)
 
+    def long_panels(self) -> list[Row]:
+        """Timeline and canvas."""
+        self._open_anew()
+        picture = self.window.playback.current_image()
+        assert picture is not None
+        picture = picture.copy()
+        self._discard()
+        return measure_long(self.window, picture)
 
-def _filled_table(n_frames: int, n_tracks: int) -> Document:
-    """Tracks of all confidences and expected errors, put straight into the table: no history to hold in memory."""
-    rng, document = np.random.default_rng(3), Document(n_frames)
-    points = np.hstack([np.zeros((n_tracks, 1)), rng.uniform((100, 100), (WIDTH - 100, HEIGHT - 100), (n_tracks, 2))])
-    ids, table = document.add_tracks(points.astype(np.float32)), document.table
-    for start in range(0, n_frames, 4096):
-        rows = slice(start, min(start + 4096, n_frames))
-        shape = rows.stop - rows.start, n_tracks
-        table.rows("xy")[rows] = points[:, 1:]
-        table.rows("state")[rows], table.rows("source")[rows] = State.VISIBLE, Source.MODEL
-        table.rows("confidence")[rows] = table.rows("visibility")[rows] = rng.random(shape, dtype=np.float32)
-        document.expected_error.write(ids, start, rng.random(shape, dtype=np.float32) * 6)
-    return document
+    def _open_anew(self) -> None:
+        self._discard()
+        self._open()
 
-
-def fill(document: Document, n_tracks: int) -> None:
-    """Tracks that wander over a 1080p picture, with all confidences."""
-    rng = np.random.default_rng(2)
-    n_frames = document.table.n_frames
-    start = rng.uniform((100, 100), (WIDTH - 100, HEIGHT - 100), (n_tracks, 2)).astype(np.float32)
-    ids = np.array(document.add_tracks(np.hstack([np.zeros((n_tracks, 1), np.float32), start])), dtype=np.int64)
-    run = document.begin_run(RunInfo(tracker="bench"))
-    phases = rng.uniform(0, 2 * np.pi, (n_tracks, 2)).astype(np.float32)
-    for first in range(0, n_frames, 4096):
-        t = np.arange(first, min(first + 4096, n_frames), dtype=np.float32)[:, None, None]
-        xy: NDArray[np.float32] = start + 60 * np.sin(t / 30 + phases)
-        certainty = rng.uniform(0, 1, xy.shape[:2]).astype(np.float32)
-        document.apply_prediction(run, Prediction(first, ids, xy, certainty, np.ones_like(certainty)))
-    document.end_run(run, "done")
+    def _discard(self) -> None:
+        """Close what is open; nothing of it is to be found again."""
+        if self.window.document is not None:
+            self.window.document.close(discard=True)
+        self.window.set_document(None, None)
