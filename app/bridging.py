@@ -1,5 +1,6 @@
 """Corrections: the gaps around a corrected frame go to the tracking worker, and what it found into the document."""
 
+import math
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
@@ -13,10 +14,11 @@ from app.segments import Segment, merge
 from app.tracking import Tracking
 from app.workers.protocol import Failed, Finished, Progress, Result, Started
 from app.workers.tracking import BridgeRequest
-from tracker.inference.gaps import Bridged, Gap, Remark
+from tracker.inference.gaps import Anchor, Bridged, Gap, Remark
 from tracker.labels import Source, State
 
 VERB = "Bridge"
+OTHER_ANCHORS = 4  # that also show what a point looks like
 
 
 @dataclass
@@ -136,7 +138,7 @@ class Bridging(QObject):
             if known is not None:
                 gap_id = next(self._gap_ids)
                 segments[gap_id] = Segment(span.track_id, int(known[0]), known[1], known[2], span.start, span.end)
-                gaps.append(Gap(gap_id, left, right, span.start, span.end))
+                gaps.append(self._gap(gap_id, span, left, right))
         if not gaps:
             return
         generation = self._tracking.next_generation()
@@ -174,7 +176,18 @@ class Bridging(QObject):
                         found[track_id, gap.start] = replace(gap, end=end)
         return list(found.values())
 
-    def _anchor(self, track_id: int, frame: int | None) -> tuple[float, float, float] | None:
+    def _gap(self, gap_id: int, span: GapSpan, left: Anchor | None, right: Anchor | None) -> Gap:
+        """The gap with what else is known of its track: its other anchors, nearest first, and the path so far."""
+        document = self._document
+        assert document is not None
+        frames = [f for f in document.anchors(span.track_id) if f not in (span.left, span.right)]
+        nearest = sorted(frames, key=lambda frame: max(span.start - frame, frame - span.end))[:OTHER_ANCHORS]
+        places = [self._anchor(span.track_id, frame) for frame in nearest]
+        known = document.table.read([span.track_id], span.start, span.end).xy[:, 0]
+        others = tuple(place for place in places if place is not None and math.isfinite(place[1]))
+        return Gap(gap_id, left, right, span.start, span.end, others, known)
+
+    def _anchor(self, track_id: int, frame: int | None) -> Anchor | None:
         if frame is None or self._document is None:
             return None
         x, y = self._document.table.read([track_id], frame, frame + 1).xy[0, 0].tolist()

@@ -41,7 +41,7 @@ class Mode(StrEnum):
 
 def add_bench(app: typer.Typer, bench_ui: BenchUi) -> None:
     """Add the command group; `bench_ui` measures the window, tells what it does, and gives figures and a table."""
-    group = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Measure speed, effort and review on this machine.")
+    group = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Measure this machine, and the trackers.")
     group.command("speed")(_speed)
     group.command()(effort)
     group.command()(review)

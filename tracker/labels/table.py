@@ -312,7 +312,7 @@ class TrackTable:
         self.revision += 1
 
     def protected(self, ids: Iterable[int], start: int, end: int) -> NDArray[np.bool_]:
-        """(F, K) bool: cells that no prediction may write: anchors, approved spans, locked tracks, and past their end."""
+        """(F, K) bool: cells no prediction may write: anchors, approved spans, locked tracks, and past their end."""
         columns = self.columns(ids)
         locked = np.array([self._tracks[c].locked for c in columns], dtype=bool)
         ends = np.array([self.n_frames if (e := self._tracks[c].end) is None else e for c in columns], dtype=np.int64)
