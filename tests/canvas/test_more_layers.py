@@ -179,7 +179,8 @@ class TestExpectedError:
         legend.resize(900, 30)
         legend.show()
         stage.view.colour_by = "error"
-        assert "above 4 px" in legend._title.text()
+        assert legend._title.text() == "Expected error"
+        assert "over 4 px" in legend._marks.accessibleDescription()
         assert legend._high.text().endswith("px")
         bar = legend.bar
         confidence = stage.view.threshold
@@ -188,4 +189,5 @@ class TestExpectedError:
         before = stage.view.error_threshold
         QTest.keyClick(bar, Qt.Key.Key_Right)
         assert stage.view.error_threshold > before
+        assert f"over {stage.view.error_threshold:g} px" in legend._marks.accessibleDescription()
         assert stage.view.threshold == confidence

@@ -229,7 +229,12 @@ def test_only_changes_of_what_is_shown_are_drawn_again(qtbot, make_document, vie
     panel = shown(qtbot, document, view)
     read = []
     really_read = Series._read_chunk
-    monkeypatch.setattr(Series, "_read_chunk", lambda *args: (read.append(args[1]), really_read(*args)))
+
+    def reading(series, chunk):
+        read.append(chunk)
+        really_read(series, chunk)
+
+    monkeypatch.setattr(Series, "_read_chunk", reading)
     document.place_anchor(4, 100, 5, 5)
     document.expected_error.write([3], 0, np.ones((3000, 1)))
     assert panel.complete

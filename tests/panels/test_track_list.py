@@ -185,7 +185,7 @@ def test_the_menu_offers_what_can_be_done_with_the_selection(qtbot, make_documen
     document = make_document(3)
     document.set_group([2], "car")
     panel = shown(qtbot, document, view)
-    asked = []
+    asked: list[str] = []
     panel.action_requested.connect(asked.append)
     view.select([1])
     for action in panel.make_menu(panel.model.index(1, Column.NAME)).actions():

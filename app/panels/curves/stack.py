@@ -18,6 +18,10 @@ LEAST_FRAMES = 8  # in view
 KEEP_AWAY = 0.1  # of the width: how far from the edge a playhead lands that had left the view
 
 
+# Otherwise moves that follow each other quickly are dropped, and with them, now and then, the last of a drag.
+pg.setConfigOption("mouseRateLimit", 0)
+
+
 class PlotStack(pg.GraphicsLayoutWidget):
     """Plots that share their time.
 
