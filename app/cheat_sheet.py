@@ -2,9 +2,22 @@
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.actions import Action, ActionRegistry
+
+COLUMNS = 3
+SLACK = 3  # rows that a column may be higher than their mean
 
 # What is done with the mouse, or while a key is held, stands in no menu.
 GESTURES = (
@@ -17,12 +30,28 @@ GESTURES = (
     ("Tab, Shift+Tab on the picture", "Next, previous track"),
     ("Z (held)", "Loupe"),
     ("Ctrl+wheel on the timeline", "Zoom in time"),
+    ("Shift+drag on the lanes", "Choose frames of tracks"),
+    ("Drag in the filmstrip", "Correct that frame"),
 )
 
 
 def key_text(action: Action) -> str:
     """The keys of an action as this system writes them."""
     return "  ".join(QKeySequence(key).toString(QKeySequence.SequenceFormat.NativeText) for key in action.keys)
+
+
+def columns_of(heights: dict[str, int]) -> list[list[str]]:
+    """Sections spread over columns of about the same height, each in the first one that has room."""
+    limit = sum(heights.values()) / COLUMNS + SLACK
+    columns: list[list[str]] = []
+    for title, height in heights.items():
+        for column in columns:
+            if sum(heights[other] for other in column) + height <= limit:
+                column.append(title)
+                break
+        else:
+            columns.append([title])
+    return columns
 
 
 class CheatSheet(QDialog):
@@ -36,25 +65,29 @@ class CheatSheet(QDialog):
             if action.keys:
                 groups.setdefault(action.menu, []).append((key_text(action), action.text.rstrip("…")))
         groups[self.tr("Mouse")] = list(GESTURES)
-        columns = QHBoxLayout()
+        sheet = QWidget()
+        columns = QHBoxLayout(sheet)
+        columns.setContentsMargins(0, 0, 0, 0)
         columns.setSpacing(36)
-        total, height, column = sum(len(rows) + 2 for rows in groups.values()), 0, QVBoxLayout()
-        for title, rows in groups.items():
-            if height and height + len(rows) > total / 3 + 3:
-                column.addStretch()
-                columns.addLayout(column)
-                height, column = 0, QVBoxLayout()
-            column.addLayout(self._section(title, rows))
-            column.addSpacing(14)
-            height += len(rows) + 2
-        column.addStretch()
-        columns.addLayout(column)
+        for titles in columns_of({title: len(rows) + 2 for title, rows in groups.items()}):
+            column = QVBoxLayout()
+            column.setSpacing(14)
+            for title in titles:
+                column.addLayout(self._section(title, groups[title]))
+            column.addStretch()
+            columns.addLayout(column)
+        area = QScrollArea()  # for screens on which it has no room
+        area.setWidget(sheet)
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(20, 16, 20, 12)
-        layout.addLayout(columns)
+        layout.addWidget(area)
         layout.addWidget(buttons)
+        around = layout.sizeHint() - area.sizeHint()
+        self.resize((sheet.sizeHint() + around).boundedTo(self.screen().availableSize()))
 
     def _section(self, title: str, rows: list[tuple[str, str]]) -> QGridLayout:
         grid = QGridLayout()

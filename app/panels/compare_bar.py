@@ -1,7 +1,8 @@
 """The bar below the picture while a take is there to compare with: which one is the ghost, and which one stays."""
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QWidget
+from superqt import QElidingLabel
 
 from app.document.changes import Change
 from app.document.project import Document
@@ -24,7 +25,7 @@ class CompareBar(QWidget):
         self._view = view
         self._document: Document | None = None
         self._subscriptions = Subscriptions(self)
-        self._label = QLabel()
+        self._label = QElidingLabel()
         self._label.setTextFormat(Qt.TextFormat.PlainText)
         row = QHBoxLayout(self)
         row.setContentsMargins(SPACE_M, SPACE_S, SPACE_M, SPACE_S)
@@ -76,6 +77,8 @@ class CompareBar(QWidget):
         if not takes:
             return
         shown = next((take for take in takes if take.id == self._view.take), takes[-1])
-        self._label.setText(self.tr("Comparing with the kept version: {}").format(shown.name))
-        self._label.setAccessibleName(self._label.text())
+        text = self.tr("Comparing with the kept version: {}").format(shown.name)
+        self._label.setText(text)
+        self._label.setAccessibleName(text)
+        self._label.setToolTip(text)
         self.buttons["take.show"].setChecked(self._view.take is not None)

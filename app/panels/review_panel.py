@@ -149,7 +149,7 @@ class ReviewPanel(QWidget):
         self.threshold_box.valueChanged.connect(self._box_changed)
 
     def _lay_out(self) -> None:
-        question = QLabel(self.tr("Review what is thought to be off by more than"))
+        question = QLabel(self.tr("What is thought to be off by more than"))
         question.setWordWrap(True)
         question.setBuddy(self.threshold_box)
         self.empty_label.setAlignment(Qt.AlignmentFlag.AlignCenter)

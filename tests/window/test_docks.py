@@ -34,3 +34,13 @@ def test_every_panel_fits_a_small_window(qtbot, opened: MainWindow, name: str) -
     qtbot.waitUntil(opened.docks[name].isVisible)
     assert opened.minimumSizeHint().width() <= 1280
     assert opened.minimumSizeHint().height() <= 800
+
+
+def test_a_comparison_fits_a_small_window(qtbot, opened: MainWindow) -> None:
+    document = opened.document
+    assert document is not None
+    document.add_tracks([[0, 20, 20]])
+    without = opened.minimumSizeHint().width()
+    document.keep_take(name="Track forward with a tracker of quite a long name " * 3)
+    qtbot.waitUntil(opened.compare_bar.isVisible)
+    assert opened.minimumSizeHint().width() == without

@@ -9,7 +9,7 @@ import pytest
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLabel, QMessageBox
+from PySide6.QtWidgets import QLabel, QMessageBox, QScrollArea
 
 from app.actions import Action, ActionRegistry
 from app.cheat_sheet import CheatSheet
@@ -42,6 +42,10 @@ def test_every_key_of_the_window_is_on_the_cheat_sheet(window: MainWindow) -> No
     for action in window.registry:
         if action.keys:
             assert action.text.rstrip("…") in texts
+    content = sheet.findChild(QScrollArea).widget().sizeHint()
+    assert content.width() < 1200
+    assert content.height() < 700
+    assert sheet.width() == min(sheet.screen().availableSize().width(), content.width() + 40)
     sheet.deleteLater()
 
 
