@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.files import InputError
-from tracker.inference.bridge_flow import Floats, Spans
+from tracker.inference.bridge_flow import Bools, Floats, Spans
+from tracker.inference.bridge_remarks import remarks_on
 from tracker.inference.bridge_solve import Evidence, solve
 from tracker.inference.bridge_window import Window
 from tracker.inference.gaps import Bridged, Gap
@@ -24,7 +25,6 @@ from tracker.video import FrameSource
 MOST_CELLS = 20_000  # points x frames that are solved together
 MOST_OTHERS = 3  # further anchors that are looked at
 MOST_WASTE = 1.5  # of the cells that gaps have, how many those have that are solved together for them
-SUDDEN = 6.0  # pixels of the pictures in work, of a step that no measured motion explains
 
 
 class View(Protocol):
@@ -111,15 +111,18 @@ class BridgeRun:
         places = view.to_work(anchors[..., 1:])
         frames = range(low, int(times.max()) + 1)
         bounds = (times[:, 0] - low, times[:, 1] - low, places[:, 0], places[:, 1])
-        looks, known = looks_of(gaps, view), known_of(gaps, frames, view)
-        spans = Spans(frames, *bounds, False, looks, known)
+        known = known_of(gaps, frames)
+        spans = Spans(frames, *bounds, False, looks_of(gaps, view), None if known is None else view.to_work(known))
         solved = solve(view.evidence(spans), spans)
         path, forward, backward = (view.to_video(one) for one in (solved.path, solved.forward, solved.backward))
-        apart = np.linalg.norm(forward - backward, axis=-1)
+        path = _as_known(path, solved.kept, known)
+        path[solved.cut] = np.nan
+        apart = np.where(solved.cut | solved.beyond, np.nan, np.linalg.norm(forward - backward, axis=-1))
         asked = [(gap.start - low, gap.end - low) for gap in gaps]
-        prediction = _prediction(low, gaps, asked, path, solved.visibility, solved.confidence, apart)
+        visibility, confidence = (np.where(solved.cut, 0, one) for one in (solved.visibility, solved.confidence))
+        prediction = _prediction(low, gaps, asked, path, visibility, confidence, apart)
         self._count(sum(gap.end - gap.start for gap in gaps))
-        return Bridged(prediction)
+        return Bridged(prediction, tuple(remarks_on(gaps, asked, solved, apart)))
 
     def _run_out(self, view: View, gaps: list[Gap], backward: bool) -> Iterator[Bridged]:
         """Gaps with one anchor, all in one direction."""
@@ -131,12 +134,15 @@ class BridgeRun:
         frames = [sign * moment for moment in range(low, low + int(bounds.max()))]
         counted = 0
         first, places = moments - low, view.to_work(anchors[:, 1:])
-        looks, known = looks_of(gaps, view), known_of(gaps, frames, view)
-        for window in view.run_out(Spans(frames, first, bounds[:, 1] - 1, places, places, True, looks, known)):
+        known = known_of(gaps, frames)
+        in_work = None if known is None else view.to_work(known)
+        spans = Spans(frames, first, bounds[:, 1] - 1, places, places, True, looks_of(gaps, view), in_work)
+        for window in view.run_out(spans):
             length = len(window.path)
+            here = None if known is None else known[window.first : window.first + length]
+            path = _as_known(view.to_video(window.path), window.kept, here)
             asked = [tuple(np.clip(bound - window.first, 0, length).tolist()) for bound in bounds]
-            values = (view.to_video(window.path), window.visibility, window.confidence)
-            prediction = _prediction(window.first, gaps, asked, *values)
+            prediction = _prediction(window.first, gaps, asked, path, window.visibility, window.confidence)
             reached = np.clip(window.first + length, bounds[:, 0], bounds[:, 1]) - bounds[:, 0]
             self._count(int(reached.sum()) - counted)
             counted = int(reached.sum())
@@ -173,8 +179,8 @@ def looks_of(gaps: Sequence[Gap], view: View) -> tuple[NDArray[np.int64], Floats
     return np.rint(rows[..., 0]).astype(np.int64), view.to_work(rows[..., 1:])
 
 
-def known_of(gaps: Sequence[Gap], frames: Sequence[int], view: View) -> Floats | None:
-    """`Spans.known` of gaps over frames that rise or fall; None where nothing is known of any."""
+def known_of(gaps: Sequence[Gap], frames: Sequence[int]) -> Floats | None:
+    """`Gap.known` of gaps (T, N, 2) over frames that rise or fall; None where nothing is known of any."""
     if all(gap.known is None for gap in gaps):
         return None
     known = np.full((len(frames), len(gaps), 2), np.nan)
@@ -182,7 +188,12 @@ def known_of(gaps: Sequence[Gap], frames: Sequence[int], view: View) -> Floats |
         if gap.known is not None:
             rows = [i for i, frame in enumerate(frames) if gap.start <= frame < gap.end]
             known[rows, column] = gap.known[np.asarray(frames)[rows] - gap.start]
-    return view.to_work(known)
+    return known
+
+
+def _as_known(path: Floats, kept: Bools, known: Floats | None) -> Floats:
+    """A path (T, N, 2), to the bit as it was known where it is `kept` (T, N)."""
+    return path if known is None else np.where(kept[..., None], known, path)
 
 
 def unique_ids(gaps: Sequence[Gap]) -> list[list[Gap]]:

@@ -72,13 +72,13 @@ class NetworkFrames(GreyFrames):
             yield rows, self.pyramid(frames[rows])
 
     def overlapping_pieces(self, length: int, window: int) -> Iterator[slice]:
-        """Stretches that overlap by half a window, of half windows; `length` is a multiple of half a window."""
+        """Stretches of a window or more that overlap by half a window; `length` is a window or more."""
         half = window // 2
         size = max(window, self._at_once() // half * half)
         first = last = 0
         while last < length:
             last = min(length, first + size)
-            yield slice(first, last)
+            yield slice(min(first, length - window), last)
             first = last - half
 
     @torch.inference_mode()

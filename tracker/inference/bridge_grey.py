@@ -60,6 +60,8 @@ class GreyView:
 class GreyEvidence:
     """Normalised correlation with the patches around both anchors (Shi and Tomasi, "Good Features to Track", 1994)."""
 
+    refines = False
+
     def __init__(self, frames: GreyFrames, spans: Spans) -> None:
         self._spans, self.grey, self.ask = spans, frames.grey, frames.ask
         self._patches = [

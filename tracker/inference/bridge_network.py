@@ -28,8 +28,8 @@ from tracker.models.held import Held
 from tracker.models.matching import fits
 from tracker.video import FrameSource
 
-PICTURE = 0.5
-LIKE = 0.6
+PICTURE = 0.5  # of the likeness is that of the pictures, the rest that of features
+LIKE = 0.6  # similarity of features of the same point on other frames, as measured
 
 
 class NetworkView:
@@ -66,6 +66,7 @@ class NetworkEvidence:
 
     def __init__(self, frames: NetworkFrames, spans: Spans) -> None:
         self._frames, self._spans = frames, spans
+        self.refines = not frames.model.config.flow
         self._model, self.grey, self.ask = frames.model, frames.grey, frames.ask
         self._looks = [frames.templates(numbers.tolist(), places) for numbers, places in zip(*spans.looks, strict=True)]
         self._begin, self._finish = self._looks[0], self._looks[0 if spans.open else 1]
@@ -116,26 +117,21 @@ class NetworkEvidence:
     @torch.inference_mode()
     def judge(self, path: Floats, likeness: Floats) -> Judged:
         """The network's solution in overlapping windows, begun with a path (T, N, 2), both anchors held."""
-        window, length = self._window(len(path)), len(path)
-        half = window // 2
-        padded = max(window, -(-length // half) * half)
-        times = np.minimum(np.arange(padded), length - 1)
-        sums = np.zeros((padded, path.shape[1], 4))
-        total = np.zeros((padded, 1, 1))
-        weight = np.minimum(np.arange(window) + 1.0, window - np.arange(window))
-        for piece in self._frames.overlapping_pieces(padded, window):
+        window = self._window(len(path))
+        # A gap that is shorter than a window goes on with its last frame.
+        times = np.minimum(np.arange(max(window, len(path))), len(path) - 1)
+        sums, total = np.zeros((len(times), path.shape[1], 4)), np.zeros((len(times), 1, 1))
+        weight = np.minimum(np.arange(window) + 1.0, window - np.arange(window))[:, None, None]
+        for piece in self._frames.overlapping_pieces(len(times), window):
             pyramid = self._frames.pyramid([self._spans.frames[i] for i in times[piece]])
-            for offset in (0, half):
-                count = (piece.stop - piece.start - offset) // window
-                if count:
-                    part = slice(offset, offset + count * window)
-                    seen = [level[0, part].unflatten(0, (count, window)) for level in pyramid]
-                    values = self._solve(seen, path[times[piece][part]], times[piece][part])
-                    at = slice(piece.start + part.start, piece.start + part.stop)
-                    shares = np.tile(weight, count)[:, None, None]
-                    sums[at] += values * shares
-                    total[at] += shares
-        mean = (sums / total)[:length]
+            for first, count in _windows(piece.stop - piece.start, window):
+                part = slice(first, first + count * window)
+                seen = [level[0, part].unflatten(0, (count, window)) for level in pyramid]
+                at = slice(piece.start + part.start, piece.start + part.stop)
+                shares = np.tile(weight, (count, 1, 1))
+                sums[at] += self._solve(seen, path[times[at]], times[at]) * shares
+                total[at] += shares
+        mean = (sums / total)[: len(path)]
         return Judged(mean[..., :2], *(1 / (1 + np.exp(-mean[..., i])) for i in (2, 3)))
 
     def _solve(self, seen: list[Tensor], path: Floats, times: NDArray[np.int64]) -> Floats:
@@ -154,6 +150,7 @@ class NetworkEvidence:
             seen,
             begin,
             Estimate(coords, nothing, nothing),
+            None if self.refines else 1,
             max_tokens=self._frames.work.max_tokens,
             before_iteration=self.ask,
             held=Held(known, coords, finish, shares),
@@ -185,3 +182,15 @@ class NetworkEvidence:
 def _rows(values: Tensor) -> Floats:
     """(B, N, S, C) of successive windows -> (B * S, N, C)."""
     return np.asarray(values.transpose(1, 2).flatten(0, 1).cpu().numpy(), np.float64)
+
+
+def _windows(length: int, window: int) -> Iterator[tuple[int, int]]:
+    """(first frame, number of windows one after another) that cover a length, each frame but the outer ones twice."""
+    end = 0
+    for first in (0, window // 2):
+        count = (length - first) // window
+        if count:
+            yield first, count
+            end = max(end, first + count * window)
+    if end < length:
+        yield length - window, 1

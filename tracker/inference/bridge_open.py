@@ -22,7 +22,8 @@ def run_blocks(evidence_of: Callable[[Spans], Evidence], spans: Spans) -> Iterat
         part = Spans(spans.frames[start:stop], first, last, begin, begin, True, spans.looks, known)
         solved = solve(evidence_of(part), part)
         count = min(stop - start, BLOCK + 1)
-        yield Window(start, solved.path[:count], solved.visibility[:count], solved.confidence[:count])
+        rows = slice(count)
+        yield Window(start, solved.path[rows], solved.visibility[rows], solved.confidence[rows], solved.kept[rows])
         begin = np.where((spans.first < start + count)[:, None], solved.path[count - 1], begin)
         if stop == length and count == stop - start:
             return

@@ -52,7 +52,9 @@ def run_windows(
             np.asarray(values[0, :, :count].sigmoid().T.cpu().numpy(), np.float64)
             for values in (estimate.visibility, estimate.confidence)
         )
-        yield Window(start, frames.pixels(estimate.coords)[:count], visibility, confidence)
+        yield Window(
+            start, frames.pixels(estimate.coords)[:count], visibility, confidence, np.zeros(visibility.shape, bool)
+        )
 
 
 def follow_windows(frames: NetworkFrames, spans: Spans, begin: list[Tensor], finish: list[Tensor]) -> Floats:

@@ -2,35 +2,34 @@
 
 Candidates for a place are the paths that flow finds from the anchors, the same bent so that they meet the other anchor,
 staying where the point was last seen, the straight way, where the point was thought to be until now, and other places
-in the frame that look like it. A chain of them pays for frames that are unlike the point and for steps that the picture
-does not make; it may also declare the point hidden for a price, and then goes on without evidence.
+in the frame that look like it. `bridge_choice` takes one of them on every frame. Where that is the path until now it
+stays as it is; what is between is settled by what was measured.
 """
 
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from tracker.inference.bridge_choice import FAINT, GOOD, Choice, Options, choose, held_by
+from tracker.inference.bridge_cuts import find_cuts
 from tracker.inference.bridge_flow import (
     LOST,
     Bools,
     Floats,
     Grey,
-    Ints,
     Motion,
     Spans,
     measure_motion,
-    step_costs,
     step_variance,
     steps_of,
 )
-from tracker.inference.fusion import cheapest_path, ramp, settle
+from tracker.inference.fusion import ramp, settle
 
-# Costs are in units of the logarithm that a step costs which the picture does not make: 0.7 for one pixel.
-UNLIKE = 2.0  # of a frame that is not like the point at all
-HIDDEN = 1.5  # of a frame on which the point is declared hidden
-NEAR = 1.0  # pixels, from which on it costs notably to come out of hiding somewhere else
-GOOD = 0.6  # likeness from which on a point is taken to have been seen
 DRIFT = 10.0  # pixels, by which a settled path may leave the candidates it is made of
+SUDDEN = 6.0  # pixels, of a step that flow says nothing of in either direction
+SPREAD = 0.05  # of the likeness at which a point is as probably hidden as seen
+UNSEEN = 0.02  # visibility of a point that was declared hidden, at most
+NEAR_HELD = 4  # frames, on which what a network refines is led to what is held
 
 
 class Judged(NamedTuple):
@@ -42,7 +41,13 @@ class Judged(NamedTuple):
 
 
 class Evidence(Protocol):
-    """What can be asked of the frames of N gaps."""
+    """What can be asked of the frames of N gaps.
+
+    Attributes:
+        refines: whether the path that `judge` gives is better than the one it began with.
+    """
+
+    refines: bool
 
     def ask(self) -> None:
         """Raises Cancelled where the work is not wanted any more."""
@@ -70,58 +75,73 @@ class Solved(NamedTuple):
     visibility: Floats  # (T, N) probability
     confidence: Floats  # (T, N) probability
     likeness: Floats  # (T, N) how like the anchors the picture is there
-    hidden: Bools  # (T, N) declared hidden
+    kept: Bools  # (T, N) the path is where the point was thought to be until now
+    hidden: Bools  # (T, N) declared hidden, or unlike the point
+    sudden: Bools  # (T, N) in a step to or from here the path leaves what was measured
+    cut: Bools  # (T, N) neither anchor is in the same scene
+    beyond: Bools  # (T, N) in the scene of the last anchor, where that is not the scene of the first
     forward: Floats  # (T, N, 2) the path from the first anchor alone
     backward: Floats  # (T, N, 2) the path from the last anchor alone; that forward where there is none
 
 
-class _Options(NamedTuple):
-    """Candidates: K that are seen, and then some of them again as hidden."""
-
-    places: Floats  # (T, N, K, 2)
-    likeness: Floats  # (T, N, K)
-    hidden: list[int]  # which of the K can be hidden
-
-    def all_places(self) -> Floats:
-        """(T, N, K + H, 2)."""
-        return np.concatenate([self.places, self.places[:, :, self.hidden]], axis=2)
-
-
 def solve(evidence: Evidence, spans: Spans) -> Solved:
     """Paths that begin, and where there are two end, in the anchors; see the module. Raises Cancelled."""
+    cut, beyond = _scenes(evidence, spans)
+    parted: Bools = np.asarray((cut | beyond).any(axis=0))
     options, forward, backward = _collect(evidence, spans)
     motion = measure_motion(evidence.grey, spans, options.places, evidence.ask)
-    chosen = _choose(options, motion)
-    count = options.places.shape[2]
-    hidden = chosen >= count
-    # What a hidden candidate is the twin of.
-    shown = np.where(hidden, np.array([*range(count), *options.hidden])[chosen], chosen)
-    steps, variances = steps_of(shown, options.places, motion)
-    taken = np.take_along_axis(options.places, shown[:, :, None, None], axis=2)[:, :, 0]
-    blind = hidden[1:] | hidden[:-1]
+    choice = choose(options, motion, spans)
+    path, sudden = _settled(options, motion, choice, held_by(spans))
+    path = np.where(parted[:, None], np.where(beyond[..., None], backward, forward), path)
+    kept = choice.kept & ~parted
+    like = evidence.likeness(path[:, :, None])[..., 0]
+    judged = evidence.judge(path, like)
+    if evidence.refines:
+        path = _led(judged.path, path, held_by(spans) | kept | parted)
+    hidden = (choice.hidden & ~parted) | (like < FAINT)
+    seen = judged.visibility / (1 + np.exp(-(like - FAINT) / SPREAD))
+    seen = np.where(hidden, np.minimum(seen, UNSEEN), seen)
+    parts = (path, seen, judged.confidence, like, kept, hidden, sudden & ~parted)
+    return Solved(*parts, cut, beyond, forward, backward)
+
+
+def _settled(options: Options, motion: Motion, choice: Choice, held: Bools) -> tuple[Floats, Bools]:
+    """The path (T, N, 2) through what was chosen, and `Solved.sudden`. What was kept is not moved."""
+    taken = np.take_along_axis(options.places, choice.shown[:, :, None, None], axis=2)[:, :, 0]
+    steps, variances = steps_of(choice.shown, options.places, motion)
+    blind = choice.hidden[1:] | choice.hidden[:-1]
     steps = np.where(blind[..., None], taken[1:] - taken[:-1], steps)
-    times = np.arange(len(taken))[:, None]
-    held = (times <= spans.first) | ((times >= spans.last) & (not spans.open))
-    path = settle(steps, np.where(blind, LOST**2, variances), taken, np.where(held, np.inf, DRIFT**-2))
-    like = np.take_along_axis(options.likeness, shown[:, :, None], axis=2)[:, :, 0]
-    return Solved(path, *evidence.judge(path, like)[1:], like, hidden, forward, backward)
+    variances = np.where(blind, LOST**2, variances)
+    path = settle(steps, variances, taken, np.where(held | choice.kept, np.inf, DRIFT**-2))
+    jump = (variances >= LOST**2) & (np.linalg.norm(taken[1:] - taken[:-1], axis=-1) > SUDDEN)
+    return path, np.pad(jump, ((0, 1), (0, 0))) | np.pad(jump, ((1, 0), (0, 0)))
 
 
-def _choose(options: _Options, motion: Motion) -> Ints:
-    """(T, N) the cheapest chain; indices of K or more are hidden ones."""
-    places = options.all_places()
-    count = options.places.shape[2]
-    hidden = places.shape[2] - count
-    unary = np.pad(UNLIKE * (1 - options.likeness), ((0, 0), (0, 0), (0, hidden)), constant_values=HIDDEN)
-    distance = np.linalg.norm(places[1:, :, None] - places[:-1, :, :, None], axis=-1)
-    pair = np.log1p((distance / NEAR) ** 2)
-    pair[:, :, :count, :count] = step_costs(options.places, motion)
-    for k in range(count, count + hidden):
-        pair[:, :, k, k] = 0.0
-    return cheapest_path(unary, pair)
+def _scenes(evidence: Evidence, spans: Spans) -> tuple[Bools, Bools]:
+    """(T, N) `Solved.cut` and `Solved.beyond`."""
+    times = np.arange(len(spans.frames))[:, None]
+    outside = np.zeros((len(times), len(spans.first)), bool)
+    steps = np.zeros(0, np.int64) if spans.open else np.flatnonzero(find_cuts(evidence.grey, spans))
+    if not len(steps):
+        return outside, outside
+    # The scene of the first anchor ends with the first cut after it, that of the last begins after the last before it.
+    between = (steps[:, None] >= spans.first) & (steps[:, None] < spans.last)
+    first = np.where(between, steps[:, None], len(times)).min(axis=0)
+    last = np.where(between, steps[:, None], -1).max(axis=0)
+    beyond = (times > last) & (last >= 0)
+    return (times > first) & ~beyond, beyond
 
 
-def _collect(evidence: Evidence, spans: Spans) -> tuple[_Options, Floats, Floats]:
+def _led(refined: Floats, path: Floats, held: Bools) -> Floats:
+    """What a network refined, led to what is held (T, N), so that it meets that without a jump."""
+    far = np.cumsum(np.ones_like(held, np.int64), axis=0)
+    gone = far - np.maximum.accumulate(np.where(held, far, -NEAR_HELD), axis=0)
+    to_come = np.minimum.accumulate(np.where(held, far, len(far) + NEAR_HELD + 1)[::-1], axis=0)[::-1] - far
+    share = np.minimum(gone, to_come).clip(0, NEAR_HELD) / NEAR_HELD
+    return np.asarray(path + share[..., None] * (refined - path))
+
+
+def _collect(evidence: Evidence, spans: Spans) -> tuple[Options, Floats, Floats]:
     """All candidates, and the paths forward and backward."""
     forward, ahead_miss = evidence.follow(backward=False)
     backward, back_miss = (forward, ahead_miss) if spans.open else evidence.follow(backward=True)
@@ -133,7 +153,9 @@ def _collect(evidence: Evidence, spans: Spans) -> tuple[_Options, Floats, Floats
         kept.append(_stay(backward[::-1], seen[::-1, :, 1])[::-1])
         bent = ((forward, ahead_miss), (backward, back_miss))
         paths += [backward, *(ramp(path, step_variance(miss), *bounds) for path, miss in bent)]
+    known = None
     if spans.known is not None:
+        known = len(kept) + len(paths)
         paths.append(np.where(np.isnan(spans.known), straight, spans.known))
     found = [evidence.candidates(near) for near in ([straight, forward] if spans.open else [straight])]
     places = np.concatenate([np.stack([*kept, *paths], axis=2), *found], axis=2)
@@ -142,7 +164,7 @@ def _collect(evidence: Evidence, spans: Spans) -> tuple[_Options, Floats, Floats
     places = np.where(times <= first, spans.begin[:, None], places)
     if not spans.open:
         places = np.where(times >= last, spans.finish[:, None], places)
-    return _Options(places, evidence.likeness(places), list(range(len(kept)))), forward, backward
+    return Options(places, evidence.likeness(places), list(range(len(kept))), known), forward, backward
 
 
 def _stay(path: Floats, seen: Bools) -> Floats:

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from tracker.inference.bridge_flow import Floats
+from tracker.inference.bridge_flow import Bools, Floats
 
 
 class Window(NamedTuple):
@@ -12,3 +12,4 @@ class Window(NamedTuple):
     path: Floats  # (S, N, 2) pixels of the pictures
     visibility: Floats  # (S, N) probability
     confidence: Floats  # (S, N) probability
+    kept: Bools  # (S, N) the path is where the point was thought to be until now

@@ -20,7 +20,8 @@ class Gap:
         left, right: frame, x, y of the anchors on both sides; one may be missing.
         start, end: the frames to give, end exclusive, strictly between the anchors.
         others: further anchors of the track, the nearest first: they show what the point looks like, too.
-        known: (end - start, 2) where it was thought to be until now, NaN where nobody said; one more candidate.
+        known: (end - start, 2) where it was thought to be until now, NaN where nobody said. It stays
+            to the bit where it fits and no other path fits clearly better.
     """
 
     id: int
