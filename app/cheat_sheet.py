@@ -27,11 +27,15 @@ GESTURES = (
     ("Drag a selected point", "Correct it: it becomes an anchor"),
     ("Ctrl+click", "Put the selected point here"),
     ("Drag on empty picture", "Select points in a box"),
+    ("Drag with a brush", "Paint; Ctrl: wipe away, or the reverse"),
+    ("Shift+wheel with a brush", "Brush size"),
     ("Tab, Shift+Tab on the picture", "Next, previous track"),
     ("Z (held)", "Loupe"),
+    ("Click a patch of the filmstrip", "Go to its frame"),
+    ("Drag in a patch of the filmstrip", "Correct that frame without going there"),
     ("Ctrl+wheel on the timeline", "Zoom in time"),
-    ("Shift+drag on the lanes", "Choose frames of tracks"),
-    ("Drag in the filmstrip", "Correct that frame"),
+    ("Shift+drag on timeline or curves", "Choose frames of tracks; Esc lets go"),
+    ("Alt+click on the eye in the track list", "Hide all others"),
 )
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from app.cheat_sheet import GESTURES
 from app.settings import Settings
 from app.window import MainWindow
 from tracker.labels import formats
@@ -17,6 +18,8 @@ def test_the_keyboard_page_has_every_key(qtbot) -> None:
         if action.keys:
             keys = ", ".join(f"`{key}`" for key in action.keys)
             assert f"| {keys} | {action.text.rstrip('…')} |" in page
+    for gesture, does in GESTURES:
+        assert f"| {gesture} | {does} |" in page
 
 
 def test_the_formats_page_has_every_format() -> None:
