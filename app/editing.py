@@ -1,31 +1,15 @@
 """What the keys and menus do to the document, for the selection at the playhead."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
-from PySide6.QtCore import QObject, Qt
+from PySide6.QtCore import Qt
 
-from app.document.project import Document
+from app.open_document import OnOpenDocument
 from app.sample_dialog import SampleDialog
 from tracker.labels import Source, State
 
-if TYPE_CHECKING:
-    from app.window import MainWindow
 
-
-class Editing(QObject):
+class Editing(OnOpenDocument):
     """Marks, approvals, deletions, sampling, undo and redo."""
-
-    def __init__(self, window: "MainWindow") -> None:
-        super().__init__(window)
-        self._window = window
-        self._view = window.view
-
-    @property
-    def _document(self) -> Document:
-        document = self._window.document
-        assert document is not None, "actions on tracks are disabled while nothing is open"
-        return document
 
     # -- conditions
 

@@ -1,33 +1,18 @@
 """What menus and keys do with several tracks: groups, skeletons, hiding, merging, splitting, ending, interpolating."""
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from PySide6.QtCore import QObject
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QColorDialog, QInputDialog
 
 from app.document.mattes import spans_in_matte, tracks_in_matte
-from app.document.project import Document
+from app.open_document import OnOpenDocument
 from tracker.labels import State
 
-if TYPE_CHECKING:
-    from app.window import MainWindow
 
-
-class Grouping(QObject):
+class Grouping(OnOpenDocument):
     """Acts on the selected tracks, at the playhead or over the chosen range."""
-
-    def __init__(self, window: "MainWindow") -> None:
-        super().__init__(window)
-        self._window = window
-        self._view = window.view
-
-    @property
-    def _document(self) -> Document:
-        document = self._window.document
-        assert document is not None, "actions on tracks are disabled while nothing is open"
-        return document
 
     # -- conditions
 

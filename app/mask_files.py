@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QFileDialog
 
 from app.document.masks import Bits
 from app.document.project import Document
+from app.open_document import OnOpenDocument
 from app.workers.jobs import Job, run_job
 from tracker.files import InputError
 from tracker.labels.masks import numbered_masks, read_mask, write_masks
@@ -41,17 +41,16 @@ class PackedMasks(Mapping[int, NDArray[np.bool_]]):
         return len(self._bits)
 
 
-class MaskFiles(QObject):
+class MaskFiles(OnOpenDocument):
     """What the window's menus offer for masks and files. One job at a time."""
 
     def __init__(self, window: "MainWindow") -> None:
         super().__init__(window)
-        self._window = window
         self._job: Job | None = None
 
     def has_mask(self) -> bool:
         """Whether a mask is chosen on which something is painted."""
-        document, mask_id = self._window.document, self._window.view.mask
+        document, mask_id = self._window.document, self._view.mask
         return (
             document is not None
             and mask_id is not None
@@ -95,7 +94,7 @@ class MaskFiles(QObject):
 
     def import_file(self, path: Path) -> None:
         """Make a picture the chosen mask's bitmap on the frame shown; without a mask, that of a new one."""
-        document, view, frame = self._document(), self._window.view, self._window.view.playhead
+        document, view, frame = self._document, self._view, self._view.playhead
         size = document.masks.size
 
         def read(_job: Job) -> NDArray[np.bool_]:
@@ -116,7 +115,7 @@ class MaskFiles(QObject):
 
         The pictures are packed in the background, and come into the document as they are: one step for each mask.
         """
-        document, view = self._document(), self._window.view
+        document, view = self._document, self._view
         size, n_frames = document.masks.size, document.table.n_frames
 
         def read(job: Job) -> dict[str, dict[int, Bits]]:
@@ -136,7 +135,7 @@ class MaskFiles(QObject):
 
     def export(self, folder: Path) -> None:
         """Write the chosen mask, one picture for each frame that was painted."""
-        document, mask_id = self._document(), self._window.view.mask
+        document, mask_id = self._document, self._view.mask
         if mask_id is None or mask_id not in document.masks or not document.masks.frames(mask_id):
             self._window.show_message(self.tr("Choose a mask on which something is painted."))
             return
@@ -179,11 +178,6 @@ class MaskFiles(QObject):
             self._window.files.show_error(message)
 
         self._job = run_job(work, name, self, on_result=on_result, on_error=on_error)
-
-    def _document(self) -> Document:
-        document = self._window.document
-        assert document is not None, "actions on masks are disabled while nothing is open"
-        return document
 
 
 def read_folder(folder: Path, size: Size, n_frames: int, job: Job) -> dict[str, dict[int, Bits]]:

@@ -1,28 +1,10 @@
 """Comparing two runs: tracks are kept as a take, shown as a ghost beside what a later run makes of them, and chosen."""
 
-from typing import TYPE_CHECKING
-
-from PySide6.QtCore import QObject
-
-from app.document.project import Document
-
-if TYPE_CHECKING:
-    from app.window import MainWindow
+from app.open_document import OnOpenDocument
 
 
-class Takes(QObject):
+class Takes(OnOpenDocument):
     """Keeps, shows, swaps and drops takes."""
-
-    def __init__(self, window: "MainWindow") -> None:
-        super().__init__(window)
-        self._window = window
-        self._view = window.view
-
-    @property
-    def _document(self) -> Document:
-        document = self._window.document
-        assert document is not None, "actions on takes are disabled while nothing is open"
-        return document
 
     def has_take(self) -> bool:
         """Whether there is one to compare with."""
