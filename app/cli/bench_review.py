@@ -19,6 +19,7 @@ QUEUE = (
     ("expected_error", ".0%"),
     ("confidence", ".0%"),
     ("best", ".0%"),
+    ("when_right", ".2f"),
 )
 CALIBRATION = (
     ("from", "g"),
@@ -43,11 +44,18 @@ def review(
     """How well expected errors tell where tracks are wrong, on clips with known truth.
 
     Each clip is judged by a model that was fitted to the other clips. Told are what share of all bad frames (more than
-    4 px off, of 256x256) lies in the first tenth of the review queue, and how far off frames are of which a certain
-    error is expected.
+    4 px off, of 256x256) lies in the first tenth of the review queue, what is expected of right ones (less than 2 px
+    off), and how far off frames are of which a certain error is expected; and all of it once more as if few tracks had
+    been clicked on, which have no neighbours to be held against.
     """
     from tracker.evaluation.effort import EffortSettings
-    from tracker.evaluation.error_prior import fit_prior, leave_one_out, measure_clip, prior_report
+    from tracker.evaluation.error_prior import (
+        fit_prior,
+        leave_one_out,
+        measure_clip,
+        prior_report,
+        without_neighbours,
+    )
     from tracker.inference import default_tracker, load_tracker
 
     tracker = load_tracker(model or default_tracker().name, "cpu")
@@ -59,7 +67,8 @@ def review(
         clips[video.name] = measure_clip(video, tracker, settings)
     if len(clips) < 2:
         raise InputError(f"{', '.join(dataset)}: to judge a clip by others at least two are needed")
-    report = prior_report(clips, leave_one_out(clips))
+    few = without_neighbours(clips)
+    report = prior_report(clips, leave_one_out(clips)) | {"few_tracks": prior_report(few, leave_one_out(few))}
     if write is not None:
         with atomic_output(write) as path:
             path.write_text(fit_prior(clips).to_json(), "utf-8")
@@ -77,8 +86,11 @@ def _videos(datasets: list[str]) -> "Iterator[LabelledVideo]":
 
 
 def _format(report: dict[str, Any]) -> str:
-    queue, calibration = _table(report["queue"], QUEUE), _table(report["calibration"], CALIBRATION)
-    return f"Share of the bad frames in the first tenth:\n\n{queue}\n\nPixels at 256x256:\n\n{calibration}"
+    texts = []
+    for title, part in (("All tracks", report), ("As if few tracks had been clicked on", report["few_tracks"])):
+        texts += [f"{title}: share of the bad frames in the first tenth", _table(part["queue"], QUEUE)]
+        texts += [f"{title}: pixels at 256x256", _table(part["calibration"], CALIBRATION)]
+    return "\n\n".join(texts)
 
 
 def _table(rows: list[dict[str, Any]], columns: tuple[tuple[str, str], ...]) -> str:

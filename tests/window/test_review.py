@@ -41,7 +41,7 @@ def suspects(qtbot, opened: MainWindow, document: Document) -> list[Suspect]:
 
     def make() -> None:
         followed(document, FIRST, off=WRONG[0], by=30)
-        followed(document, SECOND, off=WRONG[1], by=10)
+        followed(document, SECOND, off=WRONG[1], by=5)
         followed(document, *OTHERS)
 
     found = looked(qtbot, opened, make)

@@ -24,9 +24,10 @@ from tracker.inference.signals import SIGNALS, measure_signals
 from tracker.labels.table import Cells, Source, State
 
 BAD = 4.0  # pixels at 256x256
+RIGHT = 2.0  # pixels at 256x256
 SHARE = 0.1  # of the frames, which are looked at first
-# Signals that some trackers, imports or lonely points lack; each is also hidden on purpose, as often as this.
-OFTEN_UNKNOWN = ("uncertainty", "disagreement", "neighbours", "patch_change")
+# Signals that some trackers or imports lack; each is also hidden on purpose, as often as this.
+OFTEN_UNKNOWN = ("uncertainty", "disagreement", "patch_change")
 HIDDEN_SHARE = 0.15
 BORDERS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, np.inf)  # of the calibration table, pixels
 
@@ -130,7 +131,7 @@ def fit_prior(clips: Mapping[str, MeasuredClip]) -> ErrorModel:
     if not parts:
         raise ValueError("there is no clip to learn from")
     examples = Examples.joined(parts)
-    model = ErrorModel.learned(Examples.joined([examples, *(_without(examples, name) for name in OFTEN_UNKNOWN)]))
+    model = ErrorModel.learned(Examples.joined([examples, *(_hidden(examples, name) for name in OFTEN_UNKNOWN)]))
     return model.calibrated(examples)
 
 
@@ -138,13 +139,10 @@ def _weighed(clip: Examples) -> Examples:
     return replace(clip, weight=np.full_like(clip.error, 1 / np.sqrt(max(1, len(clip.error)))))
 
 
-def _without(examples: Examples, name: str) -> Examples:
+def _hidden(examples: Examples, name: str) -> Examples:
     """The same without one signal; what is known of uncertainty on the way goes with the uncertainty."""
-    signals = examples.signals.copy()
-    signals[:, SIGNALS.index(name)] = np.nan
-    if name == "uncertainty":
-        signals[:, SIGNALS.index("past_uncertainty")] = np.nan
-    return Examples(signals, examples.error, examples.weight * np.float32(HIDDEN_SHARE))
+    names = (name, "past_uncertainty") if name == "uncertainty" else (name,)
+    return replace(examples.without(*names), weight=examples.weight * np.float32(HIDDEN_SHARE))
 
 
 def leave_one_out(clips: Mapping[str, MeasuredClip]) -> dict[str, Floats]:
@@ -159,14 +157,23 @@ def leave_one_out(clips: Mapping[str, MeasuredClip]) -> dict[str, Floats]:
     }
 
 
+def without_neighbours(clips: Mapping[str, MeasuredClip]) -> dict[str, MeasuredClip]:
+    """The same clips as if few tracks had been clicked on: up to six have no neighbours to be held against, and every
+    other signal of a track is its own."""
+    return {
+        name: MeasuredClip(clip.first.without("neighbours"), clip.corrected.without("neighbours"))
+        for name, clip in clips.items()
+    }
+
+
 def prior_report(clips: Mapping[str, MeasuredClip], expected: Mapping[str, Floats]) -> dict[str, Any]:
     """How good expected errors are after the first run.
 
     Returns:
         A plain dict for JSON. "queue": for each clip and for all in one queue how many frames there are, how many are
-        bad, and the share of the bad ones in the first tenth by expected error, by raw confidence and at best.
-        "calibration": for each range of expected errors its frames, the mean that was expected, the median and the
-        mean error, and the share of bad ones.
+        bad, the share of the bad ones in the first tenth by expected error, by raw confidence and at best, and the
+        median of what is expected where less than 2 px is wrong. "calibration": for each range of expected errors its
+        frames, the mean that was expected, the median and the mean error, and the share of bad ones.
     """
     firsts = {name: clip.first for name, clip in clips.items()}
     doubt = {name: clip.signals[:, SIGNALS.index("uncertainty")] for name, clip in firsts.items()}
@@ -174,7 +181,11 @@ def prior_report(clips: Mapping[str, MeasuredClip], expected: Mapping[str, Float
     error = np.concatenate([clip.error for clip in firsts.values()])
     said = np.concatenate([expected[name] for name in firsts])
     rows.append(_queue_row("all", error, said, np.concatenate(list(doubt.values()))))
-    table = []
+    return {"queue": rows, "calibration": _calibration(error, said)}
+
+
+def _calibration(error: Floats, said: Floats) -> list[dict[str, Any]]:
+    table: list[dict[str, Any]] = []
     for low, high in pairwise(BORDERS):
         among = (said >= low) & (said < high)
         if among.any():
@@ -190,7 +201,7 @@ def prior_report(clips: Mapping[str, MeasuredClip], expected: Mapping[str, Float
                     "bad": float((found > BAD).mean()),
                 }
             )
-    return {"queue": rows, "calibration": table}
+    return table
 
 
 def _queue_row(name: str, error: Floats, expected: Floats, doubt: Floats) -> dict[str, Any]:
@@ -198,6 +209,8 @@ def _queue_row(name: str, error: Floats, expected: Floats, doubt: Floats) -> dic
     row: dict[str, Any] = {"clip": name, "frames": len(bad), "bad": int(bad.sum())}
     for order, values in (("expected_error", expected), ("confidence", doubt), ("best", bad)):
         row[order] = _found_first(np.nan_to_num(values.astype(np.float64), nan=np.inf), bad)
+    right = error < RIGHT
+    row["when_right"] = float(np.median(expected[right])) if right.any() else None
     return row
 
 

@@ -1,9 +1,12 @@
 """Expected errors: the signals of a cell merged into one number, in pixels.
 
 The logarithm of (1 + error) is a weighted sum of the signals, each on a scale of its own and never with a negative
-weight: more of a signal never makes a cell better. What is unknown has a weight of its own. A monotone curve over the
-sum, found by isotonic regression, makes it say what it means: of the cells at e pixels the typical error is e. All
-of it is fitted in pixels of a picture of 256 × 256.
+weight: more of a signal never makes a cell better. What is unknown counts as what it usually says. A monotone curve
+over the sum, found by isotonic regression, makes it say what it means: of the cells at e pixels the typical error is e.
+All of it is fitted in pixels of a picture of 256 × 256.
+
+Neighbours, where there are enough, tell so much that the other signals hardly count beside them. So there are two such
+sums: one for cells with neighbours, one for cells without, in which the other signals have all the weight.
 """
 
 import json
@@ -19,11 +22,12 @@ from tracker.files import InputError
 from tracker.inference.signals import SIGNALS, Signals, pixel_scale
 
 SHIPPED = Path(__file__).parents[2] / "resources" / "review" / "error_model.json"
-FORMAT = 1
+FORMAT = 2
 GREATEST_ERROR = 64.0  # pixels: what is lost altogether is not more wrong than this
 RIDGE = 0.003
 SWEEPS = 300
 KNOTS = 24  # of the calibration curve
+HAIR = 0.01  # slope of the curve where there are no examples any more
 LEAST_CORRECTIONS = 30  # of a project's own, before they count
 PRIOR_CORRECTIONS = 30  # how many of them the shipped model is worth
 
@@ -52,6 +56,20 @@ class Examples:
             *(np.concatenate([getattr(part, name) for part in parts]) for name in ("signals", "error", "weight"))
         )
 
+    def among(self, chosen: NDArray[np.bool_]) -> Self:
+        """Those of (n,) flags."""
+        return replace(self, signals=self.signals[chosen], error=self.error[chosen], weight=self.weight[chosen])
+
+    def without(self, *names: str) -> Self:
+        """The same as if some signals were unknown."""
+        signals = self.signals.copy()
+        signals[:, [SIGNALS.index(name) for name in names]] = np.nan
+        return replace(self, signals=signals)
+
+    def target(self) -> Doubles:
+        """(n,) log(1 + error), which is what is fitted."""
+        return np.log1p(np.minimum(self.error, GREATEST_ERROR)).astype(np.float64)
+
 
 @dataclass(frozen=True)
 class Judgement:
@@ -69,24 +87,91 @@ class Judgement:
 
 
 @dataclass(frozen=True)
-class ErrorModel:
-    """From signals to expected errors.
+class WeighedSum:
+    """One sum of signals with its curve.
 
     Attributes:
         weights: (S,) of the signals on their scales, none negative.
-        unknown: (S,) what counts in place of a signal that is not known.
-        usual: (S,) what a signal contributes on average.
+        usual: (S,) what a signal contributes on average, and where it is not known.
         offset: of the sum.
         sums, logs: the calibration curve: log(1 + error) at ascending sums.
-        slope, shift: what a project's own corrections make of log(1 + error).
     """
 
     weights: Doubles
-    unknown: Doubles
     usual: Doubles
     offset: float
     sums: Doubles
     logs: Doubles
+
+    def contributions(self, signals: Floats) -> Doubles:
+        """(n, S) what each signal adds to the logarithm."""
+        scaled = on_scales(signals)
+        return np.where(np.isnan(scaled), self.usual, self.weights * scaled)
+
+    def log_errors(self, signals: Floats) -> Doubles:
+        """(n,) log(1 + expected error)."""
+        total = self.contributions(signals).sum(axis=1) + self.offset
+        # Beyond the end of the curve nothing is known but what is worse than what.
+        return np.interp(total, self.sums, self.logs) + HAIR * np.maximum(0, total - self.sums[-1])
+
+    @classmethod
+    def learned(cls, examples: Examples) -> Self:
+        """From at least one example."""
+        scaled = on_scales(examples.signals)
+        known = ~np.isnan(scaled)
+        weight = examples.weight / examples.weight.sum(dtype=np.float64)
+        total = weight @ known
+        mean = weight @ np.nan_to_num(scaled) / np.where(total > 0, total, 1)
+        columns = np.concatenate([np.where(known, scaled, mean), np.ones((len(scaled), 1))], axis=1)
+        found = ridge_with_floor(columns, examples.target(), weight, np.arange(len(SIGNALS) + 1) < len(SIGNALS))
+        nowhere = np.zeros(0)
+        return cls(found[:-1], found[:-1] * mean, float(found[-1]), nowhere, nowhere).calibrated(examples)
+
+    def calibrated(self, examples: Examples) -> Self:
+        """With the curve of at least one example."""
+        weight = examples.weight / examples.weight.sum(dtype=np.float64)
+        sums = self.contributions(examples.signals).sum(axis=1) + self.offset
+        at, logs = calibration_curve(sums, examples.target(), weight)
+        return replace(self, sums=at, logs=logs)
+
+    def to_table(self) -> dict[str, Any]:
+        """For JSON."""
+        table = {
+            name: {"weight": float(w), "usual": float(m)}
+            for name, w, m in zip(SIGNALS, self.weights, self.usual, strict=True)
+        }
+        curve = {"sums": [round(v, 5) for v in self.sums.tolist()], "logs": [round(v, 5) for v in self.logs.tolist()]}
+        return {"signals": table, "offset": self.offset, "calibration": curve}
+
+    @classmethod
+    def from_table(cls, content: dict[str, Any]) -> Self:
+        """From what `to_table` gave.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is not such a table, or of signals that are not these.
+        """
+        table: dict[str, Any] = content["signals"]
+        if set(table) != set(SIGNALS):
+            raise KeyError("signals")
+        weights, usual = (
+            np.array([table[signal][key] for signal in SIGNALS], np.float64) for key in ("weight", "usual")
+        )
+        sums, logs = (np.array(content["calibration"][key], np.float64) for key in ("sums", "logs"))
+        return cls(weights, usual, float(content["offset"]), sums, logs)
+
+
+@dataclass(frozen=True)
+class ErrorModel:
+    """From signals to expected errors.
+
+    Attributes:
+        together: for cells whose neighbours tell something.
+        alone: for all others.
+        slope, shift: what a project's own corrections make of log(1 + error).
+    """
+
+    together: WeighedSum
+    alone: WeighedSum
     slope: float = 1.0
     shift: float = 0.0
 
@@ -105,51 +190,43 @@ class ErrorModel:
 
     def errors(self, signals: Floats) -> Floats:
         """(n,) expected errors in pixels of a picture of 256 × 256, of (n, S) signals."""
-        logs = np.interp(self.contributions(signals).sum(axis=1) + self.offset, self.sums, self.logs)
+        logs = np.where(with_neighbours(signals), self.together.log_errors(signals), self.alone.log_errors(signals))
         return self.adjusted(np.expm1(logs))
 
     def adjusted(self, errors: NDArray[np.floating]) -> Floats:
         """What a project's own corrections make of errors that the shipped model expects, in the same pixels."""
         return np.expm1(np.maximum(0, self.slope * np.log1p(errors) + self.shift)).astype(np.float32)
 
-    def contributions(self, signals: Floats) -> Doubles:
-        """(n, S) what each signal adds to the logarithm."""
-        scaled = on_scales(signals)
-        return np.where(np.isnan(scaled), self.unknown, self.weights * scaled)
+    def excess(self, signals: Floats) -> Doubles:
+        """(n, S) how much each signal adds to the logarithm beyond what it usually adds; NaN where it is unknown."""
+        together, alone = (part.contributions(signals) - part.usual for part in (self.together, self.alone))
+        return np.where(np.isnan(signals), np.nan, np.where(with_neighbours(signals)[:, None], together, alone))
 
     @classmethod
     def learned(cls, examples: Examples) -> Self:
-        """A model from nothing but examples.
+        """A model from nothing but examples. Those with neighbours serve for both sums.
 
         Raises:
             ValueError: there is none.
         """
         if len(examples.error) == 0:
             raise ValueError("there is no example to learn from")
-        scaled = on_scales(examples.signals)
-        gone = np.isnan(scaled)
-        columns = np.concatenate([np.nan_to_num(scaled), gone, np.ones((len(scaled), 1))], axis=1)
-        target = np.log1p(np.minimum(examples.error, GREATEST_ERROR)).astype(np.float64)
-        weight = examples.weight / examples.weight.sum(dtype=np.float64)
-        count = len(SIGNALS)
-        found = ridge_with_floor(columns, target, weight, np.arange(2 * count + 1) < count)
-        weights, unknown, offset = found[:count], found[count:-1], float(found[-1])
-        nowhere = np.zeros(0)
-        return cls(weights, unknown, np.zeros(count), offset, nowhere, nowhere).calibrated(examples)
+        alone = WeighedSum.learned(examples.without("neighbours"))
+        known = examples.among(with_neighbours(examples.signals))
+        return cls(WeighedSum.learned(known) if len(known.error) else alone, alone)
 
     def calibrated(self, examples: Examples) -> Self:
-        """The same order of cells, with numbers that mean on these examples what they say.
+        """The same order of cells in either sum, with numbers that mean on these examples what they say.
 
         Raises:
             ValueError: there is none.
         """
         if len(examples.error) == 0:
             raise ValueError("there is no example to calibrate with")
-        given = self.contributions(examples.signals)
-        target = np.log1p(np.minimum(examples.error, GREATEST_ERROR)).astype(np.float64)
-        weight = examples.weight / examples.weight.sum(dtype=np.float64)
-        sums, logs = calibration_curve(given.sum(axis=1) + self.offset, target, weight)
-        return replace(self, usual=weight @ given, sums=sums, logs=logs)
+        alone = self.alone.calibrated(examples.without("neighbours"))
+        known = examples.among(with_neighbours(examples.signals))
+        together = self.together.calibrated(known) if len(known.error) else alone
+        return replace(self, together=together, alone=alone)
 
     def fitted(self, judgements: Sequence[Judgement], size: tuple[int, int]) -> "ErrorModel":
         """This model, drawn towards what a project's own corrections say; itself while they are too few.
@@ -169,7 +246,8 @@ class ErrorModel:
         expected = np.log1p([min(j.expected_px / scale, GREATEST_ERROR) for j in judgements])
         error = np.log1p([min(j.error_px / scale, GREATEST_ERROR) for j in judgements])
         known = np.isfinite(expected) & np.isfinite(error)
-        ends = np.array([self.logs[0], self.logs[-1]])
+        both = np.concatenate([self.together.logs, self.alone.logs])
+        ends = np.array([both.min(), both.max()])
         x = np.concatenate([expected[known], ends])
         y = np.concatenate([error[known], ends])
         weight = np.append(np.ones(int(known.sum())), (PRIOR_CORRECTIONS, PRIOR_CORRECTIONS))
@@ -180,12 +258,7 @@ class ErrorModel:
 
     def to_json(self) -> str:
         """As text that `from_json` takes."""
-        table = {
-            name: {"weight": float(w), "unknown": float(u), "usual": float(m)}
-            for name, w, u, m in zip(SIGNALS, self.weights, self.unknown, self.usual, strict=True)
-        }
-        curve = {"sums": [round(v, 5) for v in self.sums.tolist()], "logs": [round(v, 5) for v in self.logs.tolist()]}
-        content = {"format": FORMAT, "signals": table, "offset": self.offset, "calibration": curve}
+        content = {"format": FORMAT, "together": self.together.to_table(), "alone": self.alone.to_table()}
         return json.dumps(content | {"slope": self.slope, "shift": self.shift}, indent=2) + "\n"
 
     @classmethod
@@ -193,32 +266,32 @@ class ErrorModel:
         """From text that `to_json` gave.
 
         Raises:
-            InputError: it is not such a text, or of signals that are not these.
+            InputError: it is not such a text, of another format, or of signals that are not these.
         """
         try:
             content = json.loads(text)
-            table: dict[str, Any] = content["signals"]
-            if content["format"] != FORMAT or set(table) != set(SIGNALS):
-                raise InputError(f"{name}: made for other signals than this version measures")
-            weights, unknown, usual = (
-                np.array([table[signal][key] for signal in SIGNALS], np.float64)
-                for key in ("weight", "unknown", "usual")
-            )
-            sums, logs = (np.array(content["calibration"][key], np.float64) for key in ("sums", "logs"))
-            offset, slope, shift = (float(content[key]) for key in ("offset", "slope", "shift"))
+            if content["format"] == FORMAT:
+                together, alone = (WeighedSum.from_table(content[key]) for key in ("together", "alone"))
+                return cls(together, alone, float(content["slope"]), float(content["shift"]))
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(f"{name}: this is no error model") from error
-        return cls(weights, unknown, usual, offset, sums, logs, slope, shift)
+        raise InputError(f"{name}: made for another version, which measures otherwise")
+
+
+def with_neighbours(signals: Floats) -> NDArray[np.bool_]:
+    """(n,) whether neighbours tell something, of (n, S) signals."""
+    return ~np.isnan(signals[:, SIGNALS.index("neighbours")])
 
 
 def on_scales(signals: Floats) -> Doubles:
-    """(n, S) the signals on scales on which they add up: logarithms of pixels, frames and doubts."""
+    """(n, S) the signals on scales on which they add up: logarithms of most, squares of changes."""
     scaled = np.log1p(signals.astype(np.float64))
     for name in ("uncertainty", "past_uncertainty"):
         column = SIGNALS.index(name)
         scaled[:, column] = -np.log(np.clip(1 - signals[:, column], 0.01, 1))
     change = SIGNALS.index("patch_change")
-    scaled[:, change] = np.clip(signals[:, change], 0, 1.2)  # beyond that pictures have nothing in common
+    # Whatever turns looks a little different. Beyond 1.2 pictures have nothing in common.
+    scaled[:, change] = np.clip(signals[:, change], 0, 1.2) ** 2
     gap = SIGNALS.index("gap")
     scaled[:, gap] = np.log1p(signals[:, gap] / 10)
     return scaled

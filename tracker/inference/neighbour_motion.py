@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 NEIGHBOURS = 8  # asked, of which LEAST must be there
-LEAST = 3
+LEAST = 6  # twice as many as an affine map follows whatever they do
 FRAMES_AT_ONCE = 32
 REWEIGHTINGS = 2
 TOUCH = 2.0  # pixels: a spread of the neighbours below this tells nothing of turning and scaling
@@ -32,13 +32,14 @@ class Neighbours:
     choice: Indices
 
 
-def choose_neighbours(xy: Floats, usable: NDArray[np.bool_], source: Indices) -> Neighbours:
+def choose_neighbours(xy: Floats, usable: NDArray[np.bool_], source: Indices, reach: float) -> Neighbours:
     """The nearest usable tracks on the source frame of each cell.
 
     Args:
         xy: (F, K, 2) positions.
         usable: (F, K) whether a cell may speak for others.
         source: (F, K) frames to compare with.
+        reach: how far away they may be there, in the unit of `xy`.
     """
     frames, tracks = usable.shape
     count = min(NEIGHBOURS, tracks - 1)
@@ -48,16 +49,16 @@ def choose_neighbours(xy: Floats, usable: NDArray[np.bool_], source: Indices) ->
     borders = np.flatnonzero(np.diff(first)) + 1
     for part in np.split(np.arange(len(pairs)), borders):
         if len(part):
-            rows[part] = _nearest(xy[first[part[0]]], usable[first[part[0]]], columns[part], count)
+            rows[part] = _nearest(xy[first[part[0]]], usable[first[part[0]]], columns[part], count, reach)
     return Neighbours(source, rows, choice.reshape(frames, tracks))
 
 
-def _nearest(places: Floats, usable: NDArray[np.bool_], columns: Indices, count: int) -> Indices:
+def _nearest(places: Floats, usable: NDArray[np.bool_], columns: Indices, count: int, reach: float) -> Indices:
     """(len(columns), count) the nearest usable columns; one's own where there are too few."""
     step = places[columns, None] - places[None]
     distance = np.einsum("kni,kni->kn", step, step)
     distance[:, ~usable] = np.inf
-    distance[np.isnan(distance)] = np.inf
+    distance[~(distance <= reach**2)] = np.inf  # NaN too
     distance[np.arange(len(columns)), columns] = np.inf
     found = np.argpartition(distance, count - 1, axis=1)[:, :count]
     reached = np.isfinite(np.take_along_axis(distance, found, axis=1))
@@ -65,17 +66,18 @@ def _nearest(places: Floats, usable: NDArray[np.bool_], columns: Indices, count:
 
 
 def motion_residuals(xy: Floats, usable: NDArray[np.bool_], neighbours: Neighbours) -> Floats:
-    """How far each point is from where its neighbours say that it should be.
+    """How far each point is from where its neighbours say that it should be, beyond what they differ among themselves.
 
     From the source frame to the frame of the cell the neighbours' motion is described by an affine map, fitted by least
-    squares with Cauchy weights and drawn to a mere shift where the neighbours lie close together.
+    squares with Cauchy weights and drawn to a mere shift where the neighbours lie close together. Neighbours on
+    different things fit no such map: their own mean distance from it, with the same weights, is taken off.
 
     Args:
         xy: (F, K, 2) float32 positions.
         usable: (F, K) whether a cell may speak for others.
 
     Returns:
-        (F, K) float32 in the unit of `xy`; NaN where fewer than 3 neighbours are known on both frames.
+        (F, K) float32 in the unit of `xy`; NaN where fewer than 6 neighbours are known on both frames.
     """
     frames, tracks = usable.shape
     result = np.full((frames, tracks), np.nan, np.float32)
@@ -98,7 +100,8 @@ def motion_residuals(xy: Floats, usable: NDArray[np.bool_], neighbours: Neighbou
 
 
 def _intercept(at_x: Floats, at_y: Floats, to_x: Floats, to_y: Floats, known: Floats) -> Floats:
-    """(f, K) the length of b in (to_x, to_y) = A (at_x, at_y) + b over the first axis, `known` being weights."""
+    """(f, K) the length of b in (to_x, to_y) = A (at_x, at_y) + b over the first axis, `known` being weights, less the
+    spread about that fit, never below 0."""
     weight = known
     for last in (*(False,) * REWEIGHTINGS, True):
         total = weight.sum(0) + np.float32(1e-6)
@@ -114,8 +117,8 @@ def _intercept(at_x: Floats, at_y: Floats, to_x: Floats, to_y: Floats, known: Fl
         a, b = (ux * yy - uy * xy) / scale, (uy * xx - ux * xy) / scale
         c, d = (vx * yy - vy * xy) / scale, (vy * xx - vx * xy) / scale
         shift_u, shift_v = mean_u - a * mean_x - b * mean_y, mean_v - c * mean_x - d * mean_y
+        miss = np.hypot(to_x - a * at_x - b * at_y - shift_u, to_y - c * at_x - d * at_y - shift_v)
+        spread = (weight * miss).sum(0) / total
         if not last:
-            miss = np.hypot(to_x - a * at_x - b * at_y - shift_u, to_y - c * at_x - d * at_y - shift_v)
-            spread = (weight * miss).sum(0) / total + np.float32(TOLERANCE)
-            weight = known / (1 + (miss / spread) ** 2)
-    return np.hypot(shift_u, shift_v)
+            weight = known / (1 + (miss / (spread + np.float32(TOLERANCE))) ** 2)
+    return np.maximum(0, np.hypot(shift_u, shift_v) - spread)

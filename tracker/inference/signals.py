@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.inference.neighbour_motion import choose_neighbours, motion_residuals
+from tracker.inference.neighbour_motion import LEAST, choose_neighbours, motion_residuals
 from tracker.labels.table import Cells, Source, State
 
 REFERENCE_SIDE = 256
@@ -18,14 +18,14 @@ SIGNALS = (
     "past_uncertainty",  # 0..1: the greatest uncertainty between the nearest anchor and here
     "disagreement",  # pixels between two predictions of the cell
     "jump",  # step beyond the usual one around it, in usual steps
-    "neighbours",  # pixels from where the neighbouring tracks say that it should be
+    "neighbours",  # pixels from where the neighbouring tracks say that it should be, beyond what they differ
     "patch_change",  # 0..2: one less the correlation with the picture where the track started
     "gap",  # frames to the nearest anchor
     "flicker",  # changes of state within a few frames
 )
 LONGEST_COMPARISON = 256  # frames: beyond what was measured, and neighbours part for good reasons
 COMPARISON_STEP = 16  # frames that are compared over a long time share what they are compared with
-LEAST_TRACKS = 4  # for neighbours to tell anything
+NEAR = REFERENCE_SIDE / 4  # pixels: what is further away is no neighbour
 FLICKER_REACH = 4  # frames to both sides
 STILL = 0.3  # pixels a frame: slower steps count as this fast when jumps are measured
 
@@ -150,7 +150,7 @@ def _median_of_five(values: Floats) -> Floats:
 
 def _neighbours(xy: Floats, usable: Flags, anchor: Indices) -> Floats:
     frames, tracks = usable.shape
-    if tracks < LEAST_TRACKS:
+    if tracks <= LEAST:
         return np.full((frames, tracks), np.nan, np.float32)
     now = np.arange(frames)[:, None]
     placed = np.isfinite(xy[..., 0])
@@ -158,7 +158,7 @@ def _neighbours(xy: Floats, usable: Flags, anchor: Indices) -> Floats:
     since = np.where(anchor >= 0, anchor, np.minimum(start, now))
     rounded = now // COMPARISON_STEP * COMPARISON_STEP
     source = np.clip(since, rounded - LONGEST_COMPARISON, rounded + LONGEST_COMPARISON)
-    return motion_residuals(xy, usable, choose_neighbours(xy, usable, source))
+    return motion_residuals(xy, usable, choose_neighbours(xy, usable, source, NEAR))
 
 
 def _flicker(state: NDArray[np.uint8]) -> Floats:

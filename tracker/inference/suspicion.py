@@ -120,7 +120,7 @@ def _stretches(flags: NDArray[np.bool_]) -> list[tuple[int, int, int]]:
 def _reasons(model: ErrorModel, signals: NDArray[np.float32]) -> list[tuple[str, ...]]:
     """For each of n cells (n, S) what raises its expected error most above the usual; at least one where any signal is
     known."""
-    excess = np.where(np.isnan(signals), -np.inf, model.contributions(signals) - model.usual)
+    excess = np.nan_to_num(model.excess(signals), nan=-np.inf)
     order = np.argsort(-excess, axis=1, kind="stable")[:, :MOST_REASONS]
     raised = np.take_along_axis(excess, order, axis=1)
     told = raised > CLEAR
