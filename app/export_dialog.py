@@ -119,6 +119,12 @@ class ExportDialog(QDialog):
         self._write.setEnabled(False)
         self._job = run_job(write, self.tr("Exporting"), self, on_result=self._written, on_error=self._failed)
 
+    def done(self, result: int) -> None:
+        """Close once the writing thread has ended: it belongs to the dialog, which goes then."""
+        if self._job is not None:
+            self._job.stop()
+        super().done(result)
+
     def _written(self, written: Written) -> None:
         self._busy.reset()
         path = Path(self._path.text())

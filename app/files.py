@@ -228,7 +228,9 @@ class Files(QObject):
     def ask_export(self) -> None:
         """Ask for a format, and write the tracks."""
         if self._window.document is not None:
-            ExportDialog(self._window, self._window.document).exec()
+            dialog = ExportDialog(self._window, self._window.document)
+            dialog.exec()
+            dialog.deleteLater()
 
     def may_close(self) -> bool:
         """Whether the window may go: untitled work is saved, or kept for the next start, or thrown away by choice."""
