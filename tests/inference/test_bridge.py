@@ -119,6 +119,26 @@ def test_after_a_correction_nothing_is_decoded_or_encoded(source, monkeypatch) -
 
 
 @pytest.mark.parametrize("kind", ["flow", "lucas-kanade"])
+@pytest.mark.parametrize("right", [30, None])
+def test_the_path_so_far_stays_to_the_bit_where_it_was_right(source, kind, right) -> None:
+    """It slipped off on frames beside the new anchor, which the picture tells from the rest."""
+    new, old = (2, 30) if right is None else (30, 2)
+    frames = np.arange(3, 30)
+    known = (TRUTH[frames] + 0.2 * np.sin(frames / 9)[:, None]).astype(np.float32)
+    slipped = np.abs(frames - new) < 9
+    known[slipped] += (22, 14)
+    gap = Gap(1, anchor(2), None if right is None else anchor(right), 3, 30, (anchor(old),), known)
+    given = np.full_like(known, np.nan)
+    for bridged in solve(source, tracker_of(kind), [gap]):
+        found = bridged.prediction
+        rows = np.isfinite(found.tracks[:, 0]).all(axis=1)
+        given[found.first_frame + np.flatnonzero(rows) - 3] = found.tracks[rows, 0]
+    stays = np.abs(frames - new) > 18
+    np.testing.assert_array_equal(given[stays], known[stays])
+    assert np.linalg.norm(given - TRUTH[frames], axis=1).max() < 1, "the slip is mended"
+
+
+@pytest.mark.parametrize("kind", ["flow", "lucas-kanade"])
 def test_several_tracks_at_once_are_as_each_alone(source, kind) -> None:
     tracker, gaps = tracker_of(kind), [Gap(i, anchor(2, (i, i)), anchor(30, (i, i)), 3, 30) for i in (1, 5)]
     together = solve(source, tracker, gaps)

@@ -19,8 +19,11 @@ UNLIKE = 2.0  # of a frame that is not like the point at all
 HIDDEN = 1.5  # of a frame on which the point is declared hidden
 NEAR = 1.0  # pixels, from which on it costs notably to come out of hiding somewhere else
 TRUSTED = 0.8  # less, of a frame of the path until now, beside an anchor that it led to
-DOUBTED = 0.4  # more, beside one that it missed
-ANEW = 0.05  # less, after the last anchor, where nobody knows how far it went wrong
+DOUBTED = 0.2  # more, beside one that it missed
+MISSED = 2.0  # pixels from the anchor to the next frame of a path, from which on it is thought to have missed it
+JERK = 0.25  # of the cost of a step to an anchor: one that is taken together with those beside it
+BESIDE = 8  # frames, that is
+SAME = 0.5  # pixels, below which another path is the path until now
 GOOD = 0.6  # likeness from which on a point is taken to have been seen
 FAINT = 0.3  # likeness at which a point is as probably hidden as seen
 
@@ -55,14 +58,22 @@ def choose(options: Options, motion: Motion, spans: Spans) -> Choice:
     aside = held[1:] | held[:-1]  # a step from or to an anchor, where a candidate is not what it is else
     for k in range(count, len(twins)):
         pair[:, :, k, k] *= aside
-    said = np.zeros_like(held)
+    said = jerky = np.zeros_like(held)
     if spans.known is not None and options.known is not None:
         said = ~np.isnan(spans.known).any(axis=-1) & ~held
-        trust = _trust(pair[:, :, options.known, options.known], options.likeness[..., options.known], spans)
-        unary[..., options.known] -= np.where(said, trust, 0)
+        known = options.known
+        steps = pair[:, :, known, known]
+        trust = _trust(steps, options.places[:, :, known], options.likeness[..., known], spans)
+        unary[..., known] -= np.where(said, trust, 0)
+        jerky = _beside_jerks(steps, spans)
     chosen = cheapest_path(unary, pair)
     shown = twins[chosen]
-    return Choice(shown, np.asarray(chosen >= count), np.asarray((shown == options.known) & said))
+    kept = said & ~jerky
+    if options.known is not None:
+        taken = np.take_along_axis(options.places, shown[:, :, None, None], axis=2)[:, :, 0]
+        kept &= np.linalg.norm(taken - options.places[:, :, options.known], axis=-1) < SAME
+        shown = np.where(kept, options.known, shown)
+    return Choice(shown, np.asarray(chosen >= count), np.asarray(kept))
 
 
 def held_by(spans: Spans) -> Bools:
@@ -71,15 +82,29 @@ def held_by(spans: Spans) -> Bools:
     return np.asarray((times <= spans.first) | ((times >= spans.last) & (not spans.open)))
 
 
-def _trust(steps: Floats, likeness: Floats, spans: Spans) -> Floats:
-    """(T, N) what a frame of the path until now is worth; its steps (T - 1, N) cost so much."""
+def _trust(steps: Floats, path: Floats, likeness: Floats, spans: Spans) -> Floats:
+    """(T, N) what a frame of the path until now (T, N, 2) is worth; its steps (T - 1, N) cost so much."""
     if spans.open:
-        trust = np.full_like(likeness, ANEW)
-    else:
-        points = np.arange(len(spans.first))
-        # A path that led to an anchor takes a step to it that costs nothing.
-        left, right = (np.exp(-steps[times, points]) for times in (spans.first, spans.last - 1))
-        share = (np.arange(len(likeness))[:, None] - spans.first) / (spans.last - spans.first)
-        trust = (TRUSTED + DOUBTED) * (left + (right - left) * share.clip(0, 1)) - DOUBTED
+        return np.zeros_like(likeness)
+    points = np.arange(len(spans.first))
+
+    def led_to(anchor: Floats, beside: Ints, step: Ints) -> Floats:
+        """1 where the step is as measured or short, 0 where neither."""
+        short = np.log1p((np.linalg.norm(path[beside, points] - anchor, axis=-1) / MISSED) ** 2)
+        return np.asarray(np.exp(-np.minimum(short, steps[step, points])))
+
+    left = led_to(spans.begin, spans.first + 1, spans.first)
+    right = led_to(spans.finish, spans.last - 1, spans.last - 1)
+    share = (np.arange(len(likeness))[:, None] - spans.first) / (spans.last - spans.first)
+    trust = (TRUSTED + DOUBTED) * (left + (right - left) * share.clip(0, 1)) - DOUBTED
     fit = ((likeness - FAINT) / (GOOD - FAINT)).clip(0, 1)
     return np.asarray(np.where(trust > 0, trust * fit, trust))
+
+
+def _beside_jerks(steps: Floats, spans: Spans) -> Bools:
+    """(T, N) beside an anchor that the path until now does not lead to smoothly: there it is settled with the rest."""
+    points, times = np.arange(len(spans.first)), np.arange(len(steps) + 1)[:, None]
+    left = (times <= spans.first + BESIDE) & (steps[spans.first.clip(0, len(steps) - 1), points] > JERK)
+    if spans.open:
+        return np.asarray(left)
+    return np.asarray(left | ((times >= spans.last - BESIDE) & (steps[spans.last - 1, points] > JERK)))

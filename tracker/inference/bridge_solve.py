@@ -98,7 +98,7 @@ def solve(evidence: Evidence, spans: Spans) -> Solved:
     judged = evidence.judge(path, like)
     if evidence.refines:
         path = _led(judged.path, path, held_by(spans) | kept | parted)
-    hidden = (choice.hidden & ~parted) | (like < FAINT)
+    hidden = (choice.hidden & ~parted & (like < GOOD)) | (like < FAINT)
     seen = judged.visibility / (1 + np.exp(-(like - FAINT) / SPREAD))
     seen = np.where(hidden, np.minimum(seen, UNSEEN), seen)
     parts = (path, seen, judged.confidence, like, kept, hidden, sudden & ~parted)
@@ -148,23 +148,23 @@ def _collect(evidence: Evidence, spans: Spans) -> tuple[Options, Floats, Floats]
     bounds = (spans.first, spans.last, spans.begin, spans.finish)
     straight = ramp(np.zeros_like(forward), np.ones(ahead_miss.shape), *bounds)
     seen = evidence.likeness(np.stack([forward, backward], axis=2)) >= GOOD
-    kept, paths = [straight, _stay(forward, seen[..., 0])], [forward]
+    hideable, paths = [straight, _stay(forward, seen[..., 0])], [forward]
     if not spans.open:
-        kept.append(_stay(backward[::-1], seen[::-1, :, 1])[::-1])
+        hideable.append(_stay(backward[::-1], seen[::-1, :, 1])[::-1])
         bent = ((forward, ahead_miss), (backward, back_miss))
         paths += [backward, *(ramp(path, step_variance(miss), *bounds) for path, miss in bent)]
     known = None
     if spans.known is not None:
-        known = len(kept) + len(paths)
-        paths.append(np.where(np.isnan(spans.known), straight, spans.known))
+        known = len(hideable)
+        hideable.append(np.where(np.isnan(spans.known), straight, spans.known))
     found = [evidence.candidates(near) for near in ([straight, forward] if spans.open else [straight])]
-    places = np.concatenate([np.stack([*kept, *paths], axis=2), *found], axis=2)
+    places = np.concatenate([np.stack([*hideable, *paths], axis=2), *found], axis=2)
     times = np.arange(len(places))[:, None, None, None]
     first, last = spans.first[:, None, None], spans.last[:, None, None]
     places = np.where(times <= first, spans.begin[:, None], places)
     if not spans.open:
         places = np.where(times >= last, spans.finish[:, None], places)
-    return Options(places, evidence.likeness(places), list(range(len(kept))), known), forward, backward
+    return Options(places, evidence.likeness(places), list(range(len(hideable))), known), forward, backward
 
 
 def _stay(path: Floats, seen: Bools) -> Floats:
