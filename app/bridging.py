@@ -61,10 +61,12 @@ class Bridging(QObject):
     Signals:
         message: a sentence and its kind, as `Tracking.message`.
         running_changed: whether a bridge goes on.
+        progress: how far it is.
     """
 
     message = Signal(str, str)
     running_changed = Signal(bool)
+    progress = Signal(object)
 
     def __init__(self, tracking: Tracking, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -212,8 +214,12 @@ class Bridging(QObject):
 
     def _progressed(self, progress: Progress) -> None:
         plan = self._plans.get(progress.generation)
-        if plan is not None and progress.frames_per_s:
+        if plan is None:
+            return
+        if progress.frames_per_s:
             plan.seconds = progress.done / progress.frames_per_s
+        if not self._tracking.running:
+            self.progress.emit(progress)
 
     def _result(self, result: Result) -> None:
         plan = self._plans.get(result.generation)

@@ -7,7 +7,7 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
@@ -64,6 +64,8 @@ from app.workers.protocol import Progress
 from tracker.inference.feature_cache import feature_cache
 from tracker.inference.suspicion import usual_threshold
 from tracker.video import FrameSource
+
+SMALL = 1500  # pixels of a screen that the window fills at the first start
 
 
 class MainWindow(QMainWindow):
@@ -182,6 +184,7 @@ class MainWindow(QMainWindow):
         self.tracking.message.connect(self._show_run_message)
         self.bridging.message.connect(self._show_run_message)
         self.bridging.running_changed.connect(self._running_changed)
+        self.bridging.progress.connect(self._show_progress)
         self.tracking.device_known.connect(self.status.set_device)
         # Tab steps through the tracks on the picture only; elsewhere it moves the focus, as everywhere.
         for key, step in (("Tab", 1), ("Shift+Tab", -1)):
@@ -192,11 +195,12 @@ class MainWindow(QMainWindow):
 
     def _restore_layout(self) -> None:
         room = self.screen().availableSize()
-        small = room.width() < 1500
-        self.resize(room if small else QSize(min(1720, room.width() * 92 // 100), min(1000, room.height() * 92 // 100)))
+        self.resize(min(1720, room.width() * 92 // 100), min(1000, room.height() * 92 // 100))
         geometry = self.settings.layout[0]
         if not geometry.isEmpty():
             self.restoreGeometry(geometry)
+        elif room.width() < SMALL:
+            self.setWindowState(Qt.WindowState.WindowMaximized)
 
     # -- the document
 

@@ -136,8 +136,11 @@ class RunPanel(QWidget):
         self._enable()
 
     def set_progress(self, done: int, total: int, eta_s: float, fps: float) -> None:
-        """Frames done of all, seconds to go (NaN where unknown), frames per second."""
-        self.progress_bar.setRange(0, max(1, total))
+        """Frames done of all, seconds to go (NaN where unknown), frames per second; of 0 frames: so many were read."""
+        self.progress_bar.setRange(0, total)
+        if not total:
+            self.progress_label.setText(self.tr("Reading the video: {0} frames").format(number(done)))
+            return
         self.progress_bar.setValue(done)
         parts = [self.tr("{0} of {1} frames").format(number(done), number(total))]
         if fps > 0:

@@ -35,7 +35,7 @@ class Progress:
     """How far the work is.
 
     Attributes:
-        done, total: frames, or whatever a job counts.
+        done, total: frames, or whatever a job counts; where the total is 0, frames that were read so far for a bridge.
         eta_s: seconds that are left, at the pace so far; None while nothing is known.
         frames_per_s: the pace so far, 0 while nothing is known.
     """

@@ -385,9 +385,14 @@ class TrackingWorker(QThread):
         def tell(done: int, total: int) -> None:
             self.progress.emit(progress(request.generation, done, total, time.monotonic() - began))
 
+        def tell_read(frames: int) -> None:
+            self.progress.emit(progress(request.generation, frames, 0, 0))
+
         with open_source(request.source_path, threads="auto") as source:
             with self._changed:
-                bridge.run = BridgeRun(source, tracker, request.gaps, cache=feature_cache(), on_progress=tell)
+                bridge.run = BridgeRun(
+                    source, tracker, request.gaps, cache=feature_cache(), on_progress=tell, on_read=tell_read
+                )
                 if bridge.cancelled:
                     return
             for bridged in bridge.run:

@@ -109,12 +109,15 @@ def test_after_a_correction_nothing_is_decoded_or_encoded(source, monkeypatch) -
     tracker, cache, spy = tracker_of("flow"), FeatureCache(), Spy(source)
     gaps = [Gap(1, anchor(2), anchor(14), 3, 14), Gap(1, anchor(14), anchor(30), 15, 30)]
     out = [Gap(1, anchor(14), None, 15, 30), Gap(2, None, anchor(14), 3, 14)]
-    solve(spy, tracker, gaps, cache=cache)
+    read: list[int] = []
+    solve(spy, tracker, gaps, cache=cache, on_read=read.append)
     assert sorted(spy.decoded) == list(range(2, 31)), "every frame once"
+    assert read == list(range(1, 30))
     spy.decoded.clear()
     encoded = encoder_calls(monkeypatch)
-    solve(spy, tracker, gaps + out, cache=cache)
+    solve(spy, tracker, gaps + out, cache=cache, on_read=read.append)
     assert spy.decoded == []
+    assert len(read) == 29
     assert encoded == []
 
 

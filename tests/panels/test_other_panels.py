@@ -88,6 +88,17 @@ def test_progress_without_figures_names_none(qtbot, make_document, view):
     assert "frames/s" not in panel.progress_label.text()
 
 
+def test_before_a_bridge_is_solved_the_frames_that_were_read_are_told(qtbot, make_document, view):
+    panel = shown(qtbot, RunPanel(make_document(), view))
+    panel.set_running(True)
+    panel.set_progress(37, 0, float("nan"), 0.0)
+    assert panel.progress_label.text() == "Reading the video: 37 frames"
+    assert panel.progress_bar.maximum() == 0
+    panel.set_progress(20, 80, 3.0, 10.0)
+    assert panel.progress_bar.maximum() == 80
+    assert "20 of 80" in panel.progress_label.text()
+
+
 def test_nothing_to_run_without_points(qtbot, make_document, view):
     document = make_document(0)
     panel = shown(qtbot, RunPanel(document, view))

@@ -82,8 +82,12 @@ class TestWhatIsSolved:
         (first,) = document.add_tracks([[0, *FIRST]])
         document.end_track([first], 44)
         select_at(qtbot, opened, first, 10)
+        told: list[tuple[int, int]] = []
+        opened.bridging.progress.connect(lambda progress: told.append((progress.done, progress.total)))
         with solving(qtbot, opened):
             press(opened, Qt.Key.Key_R)
+        assert told[-1] == (44, 44)
+        assert any(total == 0 for _, total in told), "frames that are read are told too"
         assert (document.table.source[0, 1:45] == Source.BRIDGE).all()
         assert (document.table.state[0, 45:] == State.UNLABELLED).all()
         assert miss(document)[:45].max() < 1

@@ -20,6 +20,7 @@ from tracker.inference.bridge_window import Window
 from tracker.inference.gaps import Bridged, Gap
 from tracker.inference.lucas_kanade import LucasKanade
 from tracker.inference.session import Cancelled, Prediction, ShouldStop, Tracker
+from tracker.inference.supply import OnRead
 from tracker.video import FrameSource
 
 MOST_CELLS = 20_000  # points x frames that are solved together
@@ -48,6 +49,7 @@ class BridgeRun:
 
     Attributes:
         frames_done, frames_total: progress, in frames that are given.
+        frames_read: how many had to be decoded, and encoded, since they were not in the cache.
     """
 
     def __init__(
@@ -58,12 +60,14 @@ class BridgeRun:
         *,
         cache: Any = None,
         on_progress: Callable[[int, int], object] | None = None,
+        on_read: Callable[[int], object] | None = None,
     ) -> None:
         """
         Args:
             source: belongs to the thread that iterates.
             cache: features of frames; the tracker's own where None.
             on_progress: called with `frames_done` and `frames_total` after every piece.
+            on_read: called with `frames_read` after every frame that was not in the cache.
 
         Raises:
             InputError: an anchor lies outside the video or the picture, two on one frame, or a gap is not between them.
@@ -72,9 +76,9 @@ class BridgeRun:
             _check(gap, source)
         self._source, self._tracker, self._cache = source, tracker, cache
         self._gaps = list(gaps)
-        self._on_progress = on_progress
+        self._on_progress, self._on_read = on_progress, on_read
         self._cancelled = threading.Event()
-        self.frames_done = 0
+        self.frames_done = self.frames_read = 0
         self.frames_total = sum(gap.end - gap.start for gap in gaps)
 
     @property
@@ -93,7 +97,7 @@ class BridgeRun:
             InputError: a frame cannot be decoded; what was solved before is given before.
         """
         try:
-            view = _open_view(self._source, self._tracker, self._cache, self._cancelled.is_set)
+            view = _open_view(self._source, self._tracker, self._cache, self._cancelled.is_set, self._read)
             for batch in batches([gap for gap in self._gaps if gap.left and gap.right]):
                 yield self._solve(view, batch)
             for backward in (False, True):
@@ -147,6 +151,11 @@ class BridgeRun:
             self._count(int(reached.sum()) - counted)
             counted = int(reached.sum())
             yield Bridged(_mirrored(prediction, frames) if backward else _moved(prediction, low))
+
+    def _read(self) -> None:
+        self.frames_read += 1
+        if self._on_read is not None:
+            self._on_read(self.frames_read)
 
     def _count(self, frames: int) -> None:
         self.frames_done = min(self.frames_total, self.frames_done + frames)
@@ -245,16 +254,16 @@ def _mirrored(prediction: Prediction, frames: Sequence[int]) -> Prediction:
     return Prediction(frames[last], prediction.ids, *(np.ascontiguousarray(one) for one in values))
 
 
-def _open_view(source: FrameSource, tracker: Tracker, cache: Any, should_stop: ShouldStop) -> View:
+def _open_view(source: FrameSource, tracker: Tracker, cache: Any, should_stop: ShouldStop, on_read: OnRead) -> View:
     if isinstance(tracker, LucasKanade):
         from tracker.inference.bridge_grey import GreyView
 
-        return GreyView(source, cache, should_stop)
+        return GreyView(source, cache, should_stop, on_read)
     from tracker.inference.bridge_network import NetworkView
     from tracker.inference.cotracker import CoTrackerTracker
 
     assert isinstance(tracker, CoTrackerTracker)
-    return NetworkView(source, tracker, cache, should_stop)
+    return NetworkView(source, tracker, cache, should_stop, on_read)
 
 
 def _check(gap: Gap, source: FrameSource) -> None:

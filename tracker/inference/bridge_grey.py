@@ -12,7 +12,7 @@ from tracker.inference.bridge_solve import Judged
 from tracker.inference.bridge_window import Window
 from tracker.inference.feature_cache import FeatureCache
 from tracker.inference.session import ShouldStop
-from tracker.inference.supply import GreySupply
+from tracker.inference.supply import GreySupply, OnRead
 from tracker.video import FrameSource
 
 MOST_SIDE = 640  # pixels, of the pictures in work
@@ -25,9 +25,11 @@ ROWS = 8192  # cv2.remap takes no more than 32,767 rows at once
 class GreyView:
     """A video as Lucas-Kanade sees it; see `bridge.View`. Large pictures are worked on at half size or less."""
 
-    def __init__(self, source: FrameSource, cache: FeatureCache | None, should_stop: ShouldStop) -> None:
+    def __init__(
+        self, source: FrameSource, cache: FeatureCache | None, should_stop: ShouldStop, on_read: OnRead
+    ) -> None:
         # Without a cache to share pictures are kept from one direction to the other, as many as a network's features.
-        self._supply = GreySupply(source, FeatureCache() if cache is None else cache)
+        self._supply = GreySupply(source, FeatureCache() if cache is None else cache, on_read)
         self._shrink = max(1, -(-max(source.width, source.height) // MOST_SIDE))
         self._frames = GreyFrames(self._load, should_stop)
 

@@ -22,7 +22,7 @@ from tracker.inference.cotracker import CoTrackerTracker
 from tracker.inference.feature_cache import FeatureCache
 from tracker.inference.resolution import WorkingResolution
 from tracker.inference.session import ShouldStop
-from tracker.inference.supply import FrameSupply
+from tracker.inference.supply import FrameSupply, OnRead
 from tracker.models.estimate import Estimate
 from tracker.models.held import Held
 from tracker.models.matching import fits
@@ -36,9 +36,14 @@ class NetworkView:
     """A video as a network sees it; see `bridge.View`."""
 
     def __init__(
-        self, source: FrameSource, tracker: CoTrackerTracker, cache: FeatureCache | None, should_stop: ShouldStop
+        self,
+        source: FrameSource,
+        tracker: CoTrackerTracker,
+        cache: FeatureCache | None,
+        should_stop: ShouldStop,
+        on_read: OnRead,
     ) -> None:
-        self._frames = NetworkFrames(tracker.model, FrameSupply(source, tracker, cache), should_stop)
+        self._frames = NetworkFrames(tracker.model, FrameSupply(source, tracker, cache, on_read), should_stop)
         self._space = WorkingResolution.of(tracker.model.config, source.width, source.height)
 
     def to_work(self, points: Floats) -> Floats:

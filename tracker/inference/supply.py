@@ -1,7 +1,7 @@
 """Frames by their number, as trackers work on them: decoded and encoded only where that was never done before."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tracker.inference.cotracker import CoTrackerTracker
 
 Grey = NDArray[np.uint8]
+OnRead = Callable[[], object]
 
 
 def source_key(source: FrameSource) -> bytes:
@@ -64,17 +65,24 @@ class FrameSupply:
     Args:
         source: belongs to the thread that asks.
         cache: the tracker's own where None.
+        on_read: called after every frame that had to be decoded.
 
     Raises:
         InputError: the file is not there any more.
     """
 
-    def __init__(self, source: FrameSource, tracker: "CoTrackerTracker", cache: FeatureCache | None = None) -> None:
+    def __init__(
+        self,
+        source: FrameSource,
+        tracker: "CoTrackerTracker",
+        cache: FeatureCache | None = None,
+        on_read: OnRead | None = None,
+    ) -> None:
         # Not above: what needs no network needs no torch either.
         from tracker.inference.features import FrameEncoder
         from tracker.inference.memory import WorkSize
 
-        self._source, self._name = source, frame_keys(source)
+        self._source, self._name, self._on_read = source, frame_keys(source), on_read
         kept = tracker.cache if cache is None else cache
         self._encoder = FrameEncoder(tracker.model, tracker.model.config.resolution, kept)
         self._work = WorkSize(tracker.model)
@@ -94,7 +102,7 @@ class FrameSupply:
 
         held = {index: self._encoder.find(self._name(index)) for index in frames}
         for indices in _batched([index for index, found in held.items() if found is None], self._work.frames_at_once):
-            pictures = _decode(self._source, indices, should_stop)
+            pictures = _decode(self._source, indices, should_stop, self._on_read)
             some = [self._encoder.hold(picture, self._name(index)) for index, picture in pictures]
             with torch.inference_mode():
                 self._work.attempt(partial(self._encoder.encode, some, self._work.frames_at_once))
@@ -111,17 +119,18 @@ class GreySupply:
     Args:
         source: belongs to the thread that asks.
         cache: `feature_cache()` where None.
+        on_read: called after every frame that had to be decoded.
     """
 
-    def __init__(self, source: FrameSource, cache: FeatureCache | None = None) -> None:
-        self._source, self._name = source, frame_keys(source)
+    def __init__(self, source: FrameSource, cache: FeatureCache | None = None, on_read: OnRead | None = None) -> None:
+        self._source, self._name, self._on_read = source, frame_keys(source), on_read
         self._cache = feature_cache() if cache is None else cache
 
     def greys(self, frames: Sequence[int], should_stop: ShouldStop | None = None) -> list[Grey]:
         """(H, W) uint8 for each number, in the order asked for; else as `FrameSupply.features`."""
         kept = {index: self._cache.get(b"grey" + self._name(index)) for index in frames}
         given = {index: entry.grey for index, entry in kept.items() if entry is not None}
-        for index, picture in _decode(self._source, [i for i in kept if i not in given], should_stop):
+        for index, picture in _decode(self._source, [i for i in kept if i not in given], should_stop, self._on_read):
             given[index] = grey_picture(picture)
             self._cache.put(b"grey" + self._name(index), FrameEntry(given[index]))
         return [given[index] for index in frames]
@@ -135,9 +144,11 @@ def _batched(indices: list[int], size: int) -> Iterator[list[int]]:
 
 
 def _decode(
-    source: FrameSource, indices: Sequence[int], should_stop: ShouldStop | None
+    source: FrameSource, indices: Sequence[int], should_stop: ShouldStop | None, on_read: OnRead | None
 ) -> Iterator[tuple[int, NDArray[np.uint8]]]:
     for index in sorted(indices):
         if should_stop is not None and should_stop():
             raise Cancelled
         yield index, source.frame(index)
+        if on_read is not None:
+            on_read()
