@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tracker.inference.bridge_choice import Options, choose, held_by
+from tracker.inference.bridge_choice import BESIDE, Options, choose, held_by
 from tracker.inference.bridge_flow import Motion, Spans
 from tracker.inference.bridge_solve import _led
 
@@ -46,6 +46,16 @@ def test_where_nothing_else_decides_it_stays_as_far_as_the_anchor_that_it_led_to
     kept = chosen(np.zeros(LENGTH), other, (0.8, 0.8), 8.0)
     assert kept[1:8].all()
     assert not kept[16:].any()
+
+
+def test_one_that_is_the_same_within_half_a_pixel_does_not_move_it() -> None:
+    assert chosen(np.zeros(LENGTH), np.full(LENGTH, 0.4), (0.2, 0.9), 0.0)[1:-1].all()
+
+
+def test_a_small_miss_is_left_to_be_spread_over_the_frames_beside_the_anchor() -> None:
+    kept = chosen(np.zeros(LENGTH), np.zeros(LENGTH), (0.8, 0.8), 1.0)
+    assert kept[1 : LENGTH - 1 - BESIDE].all()
+    assert not kept[LENGTH - 1 - BESIDE :].any()
 
 
 @pytest.mark.parametrize("kept", [None, 10])

@@ -98,7 +98,8 @@ def solve(evidence: Evidence, spans: Spans) -> Solved:
     judged = evidence.judge(path, like)
     if evidence.refines:
         path = _led(judged.path, path, held_by(spans) | kept | parted)
-    hidden = (choice.hidden & ~parted & (like < GOOD)) | (like < FAINT)
+    # Along the path so far hiding from frame to frame only says that flow does not explain its steps.
+    hidden = (choice.hidden & ~parted & ~kept & (like < GOOD)) | (like < FAINT)
     seen = judged.visibility / (1 + np.exp(-(like - FAINT) / SPREAD))
     seen = np.where(hidden, np.minimum(seen, UNSEEN), seen)
     parts = (path, seen, judged.confidence, like, kept, hidden, sudden & ~parted)
