@@ -1,11 +1,13 @@
 """What the keys and menus do to the document, for the selection at the playhead."""
 
 import numpy as np
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 
 from app.open_document import OnOpenDocument
 from app.sample_dialog import SampleDialog
 from tracker.labels import Source, State
+
+ASIDE = QPoint(16, 48)  # from the window's lower right corner, so that the picture with the points to come is in view
 
 
 class Editing(OnOpenDocument):
@@ -121,4 +123,6 @@ class Editing(OnOpenDocument):
         dialog = SampleDialog(self._window)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.accepted.connect(dialog.place)
+        dialog.adjustSize()
+        dialog.move(self._window.geometry().bottomRight() - dialog.rect().bottomRight() - ASIDE)
         dialog.show()
