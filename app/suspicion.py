@@ -13,6 +13,7 @@ from app.document.project import Document
 from app.document.view_state import ViewState
 from app.workers.jobs import Job, run_job
 from tracker.inference.error_model import ErrorModel, Judgement
+from tracker.inference.lucas_kanade import LucasKanade
 from tracker.inference.signals import measure_signals, pixel_scale
 from tracker.inference.suspicion import Suspect, find_suspects
 from tracker.labels.table import Cells
@@ -33,6 +34,7 @@ class _Piece:
     start: int
     end: int
     size: tuple[int, int]
+    lucas_kanade: tuple[int, ...]  # runs
     threshold: float
     model: ErrorModel
     shipped: ErrorModel
@@ -149,6 +151,7 @@ class Suspicion(QObject):
             start=start,
             end=end,
             size=(document.video.width, document.video.height),
+            lucas_kanade=tuple(run for run, info in document.runs.items() if info.tracker == LucasKanade.name),
             threshold=self._view.error_threshold,
             model=self._model,
             shipped=self._shipped,
@@ -217,12 +220,10 @@ def joined(suspects: Sequence[Suspect]) -> list[Suspect]:
 
 
 def _look(piece: _Piece) -> _Found:
-    signals = measure_signals(piece.cells, piece.size)
+    signals = measure_signals(piece.cells, piece.size, piece.lucas_kanade)
     errors = piece.shipped.predict(signals)
     wanted = slice(piece.start - piece.low, piece.end - piece.low)
-    inner = replace(
-        signals, values=signals.values[:, wanted], judged=signals.judged[wanted], certain=signals.certain[wanted]
-    )
+    inner = signals.frames(wanted)
     cells = piece.cells.select(wanted, slice(None))
     suspects = find_suspects(
         piece.model.predict(inner), inner, cells, piece.ids, piece.threshold, model=piece.model, first_frame=piece.start

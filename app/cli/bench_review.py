@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tracker.files import InputError, atomic_output
+from tracker.inference.lucas_kanade import LucasKanade
 
 if TYPE_CHECKING:
     from tracker.evaluation import LabelledVideo
+    from tracker.evaluation.error_prior import MeasuredClip
 
 QUEUE = (
     ("clip", "s"),
@@ -36,43 +38,60 @@ def review(
     dataset: Annotated[
         list[str], typer.Option(help="npz:FOLDER, tapvid:PATH or dynamic-replica:FOLDER; may be given several times.")
     ],
-    model: Annotated[str | None, typer.Option(help="A tracker by name or a file; default the window's.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="A network by name or a file, beside Lucas-Kanade; default the window's.")
+    ] = None,
     frames: Annotated[int, typer.Option(min=2, help="Only the first frames of each clip.")] = 200,
-    write: Annotated[Path | None, typer.Option(help="Write the model of all clips to this file.")] = None,
+    write: Annotated[Path | None, typer.Option(help="Write the model of both and all clips to this file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """How well expected errors tell where tracks are wrong, on clips with known truth.
 
-    Each clip is judged by a model that was fitted to the other clips. Told are what share of all bad frames (more than
+    Tracks of a network and of Lucas-Kanade are judged by a model of their own each, and each clip by one that was
+    fitted to the other clips. Told are what share of all bad frames (more than
     4 px off, of 256x256) lies in the first tenth of the review queue, what is expected of right ones (less than 2 px
     off), and how far off frames are of which a certain error is expected; and all of it once more as if few tracks had
-    been clicked on, which have no neighbours to be held against.
+    been clicked on, which have no neighbours to be held against. Those of Lucas-Kanade never are.
+    """
+    from tracker.evaluation.error_prior import fit_prior, leave_one_out, prior_report, without_neighbours
+    from tracker.inference import default_tracker
+    from tracker.inference.error_model import ErrorModel
+
+    network = model or default_tracker().name
+    if write is not None and network == LucasKanade.name:
+        raise InputError(f"{write}: a model is made of runs of a network too; give one with --model")
+    clips = {name: _measure(dataset, name, frames) for name in dict.fromkeys((network, LucasKanade.name))}
+    # Its own check tells more than neighbours, who are the wrong ones to ask where it lost its points.
+    clips[LucasKanade.name] = without_neighbours(clips[LucasKanade.name])
+    report = {name: prior_report(measured, leave_one_out(measured)) for name, measured in clips.items()}
+    if network != LucasKanade.name:
+        few = without_neighbours(clips[network])
+        report[network]["few_tracks"] = prior_report(few, leave_one_out(few))
+    if write is not None:
+        found = ErrorModel(network=fit_prior(clips[network]), lucas_kanade=fit_prior(clips[LucasKanade.name]))
+        with atomic_output(write) as path:
+            path.write_text(found.to_json(), "utf-8")
+    typer.echo(json.dumps(report) if as_json else _format(report))
+
+
+def _measure(datasets: list[str], name: str, frames: int) -> "dict[str, MeasuredClip]":
+    """Every clip with one tracker.
+
+    Raises:
+        InputError: there are not two clips.
     """
     from tracker.evaluation.effort import EffortSettings
-    from tracker.evaluation.error_prior import (
-        fit_prior,
-        leave_one_out,
-        measure_clip,
-        prior_report,
-        without_neighbours,
-    )
-    from tracker.inference import default_tracker, load_tracker
+    from tracker.evaluation.error_prior import measure_clip
+    from tracker.inference import load_tracker
 
-    tracker = load_tracker(model or default_tracker().name, "cpu")
-    settings = EffortSettings(frames=frames)
-
+    tracker = load_tracker(name, "cpu")
     clips = {}
-    for video in _videos(dataset):
-        typer.echo(f"measuring: {video.name}", err=True)
-        clips[video.name] = measure_clip(video, tracker, settings)
+    for video in _videos(datasets):
+        typer.echo(f"measuring: {video.name} with {tracker.name}", err=True)
+        clips[video.name] = measure_clip(video, tracker, EffortSettings(frames=frames))
     if len(clips) < 2:
-        raise InputError(f"{', '.join(dataset)}: to judge a clip by others at least two are needed")
-    few = without_neighbours(clips)
-    report = prior_report(clips, leave_one_out(clips)) | {"few_tracks": prior_report(few, leave_one_out(few))}
-    if write is not None:
-        with atomic_output(write) as path:
-            path.write_text(fit_prior(clips).to_json(), "utf-8")
-    typer.echo(json.dumps(report) if as_json else _format(report))
+        raise InputError(f"{', '.join(datasets)}: to judge a clip by others at least two are needed")
+    return clips
 
 
 def _videos(datasets: list[str]) -> "Iterator[LabelledVideo]":
@@ -87,9 +106,13 @@ def _videos(datasets: list[str]) -> "Iterator[LabelledVideo]":
 
 def _format(report: dict[str, Any]) -> str:
     texts = []
-    for title, part in (("All tracks", report), ("As if few tracks had been clicked on", report["few_tracks"])):
-        texts += [f"{title}: share of the bad frames in the first tenth", _table(part["queue"], QUEUE)]
-        texts += [f"{title}: pixels at 256x256", _table(part["calibration"], CALIBRATION)]
+    for tracker, whole in report.items():
+        parts = [(tracker, whole)]
+        if "few_tracks" in whole:
+            parts.append((f"{tracker}, as if few tracks had been clicked on", whole["few_tracks"]))
+        for title, part in parts:
+            texts += [f"{title}: share of the bad frames in the first tenth", _table(part["queue"], QUEUE)]
+            texts += [f"{title}: pixels at 256x256", _table(part["calibration"], CALIBRATION)]
     return "\n\n".join(texts)
 
 

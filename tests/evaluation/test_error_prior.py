@@ -10,6 +10,8 @@ from typer.testing import CliRunner
 
 from app.cli.bench_review import review
 from tests.inference.scenes import panning
+from tests.small_models import small_model
+from tracker.checkpoints import save_checkpoint
 from tracker.evaluation.effort import EffortSettings
 from tracker.evaluation.error_prior import (
     MeasuredClip,
@@ -43,7 +45,8 @@ def clip(seed: int, misleading: bool = False) -> MeasuredClip:
 
 def test_what_tells_of_errors_gets_the_weight():
     model = fit_prior({"a": clip(1), "b": clip(2)})
-    for part in (model.together, model.alone):
+    assert len(model.sums) == 2
+    for part in model.sums:
         weights = dict(zip(SIGNALS, part.weights, strict=True))
         assert weights["patch_change"] == max(weights.values())
         assert weights["patch_change"] > 10 * weights["uncertainty"]
@@ -107,6 +110,19 @@ def test_the_report_tells_what_is_expected_of_right_frames():
     assert prior_report(wrong, {"a": error["a"]})["queue"][0]["when_right"] is None
 
 
+def test_the_order_of_clips_does_not_tell_who_comes_first_among_equals():
+    """All doubts are alike, so that any tenth finds about a tenth of the bad ones."""
+    bad, good = clip(1), clip(2)
+    for one, error in ((bad, 9), (good, 1)):
+        one.first.signals[:, SIGNALS.index("uncertainty")] = 1
+        one.first.error[:] = error
+    for names in (("bad", "good"), ("good", "bad")):
+        clips = {name: {"bad": bad, "good": good}[name] for name in names}
+        rows = prior_report(clips, {name: one.first.error for name, one in clips.items()})["queue"]
+        assert rows[-1]["confidence"] == pytest.approx(0.1)
+        assert rows[-1]["expected_error"] == rows[-1]["best"] == pytest.approx(0.2)
+
+
 def test_nothing_to_learn_from_is_refused():
     with pytest.raises(ValueError, match="no clip"):
         fit_prior({})
@@ -151,27 +167,55 @@ def run():
     return lambda *arguments: CliRunner().invoke(app, ["review", *map(str, arguments)])
 
 
-def test_the_command_reports_and_writes_a_model(folder, run, tmp_path):
+@pytest.fixture
+def network(tmp_path):
+    """A small one that knows nothing."""
+    place = tmp_path / "mini.safetensors"
+    save_checkpoint(place, small_model())
+    return place
+
+
+def test_the_command_judges_both_trackers_and_writes_a_model(folder, run, tmp_path, monkeypatch):
+    # Runs that are worth judging by neighbours too: Lucas-Kanade's, by another name.
+    monkeypatch.setattr("tracker.inference.load_tracker", lambda _name, _device: LucasKanade())
     target = tmp_path / "model.json"
-    result = run("--dataset", f"npz:{folder}", "--model", "lucas-kanade", "--write", target, "--json")
+    result = run("--dataset", f"npz:{folder}", "--model", "network", "--write", target, "--json")
     assert result.exit_code == 0, result.output
     report = json.loads(result.stdout)
-    for part in (report, report["few_tracks"]):
+    assert list(report) == ["network", "lucas-kanade"]
+    few = report["network"]["few_tracks"]
+    for part in (*report.values(), few):
         assert [row["clip"] for row in part["queue"]] == ["quick", "slow", "all"]
         assert [row["frames"] for row in part["queue"]] == [9 * 13, 9 * 13, 2 * 9 * 13]
-    assert report["queue"] != report["few_tracks"]["queue"]
+    assert report["network"]["queue"] != few["queue"]
+    assert report["lucas-kanade"] == few  # neighbours are not asked
     model = ErrorModel.from_json(target.read_text("utf-8"))
-    assert np.isfinite(model.errors(examples(10, 0).signals)).all()
+    assert model.network.together is not None
+    assert model.lucas_kanade.together is None
+    for part in (model.network, model.lucas_kanade):
+        assert np.isfinite(part.errors(examples(10, 0).signals)).all()
 
 
-def test_the_command_prints_both_tables(folder, run):
-    result = run("--dataset", f"npz:{folder}", "--model", "lucas-kanade")
+def test_the_command_prints_both_tables_of_each(folder, run, network):
+    result = run("--dataset", f"npz:{folder}", "--model", network)
     assert result.exit_code == 0, result.output
-    whole, few = result.stdout.split("As if few tracks had been clicked on: share")
-    for part in (whole, few):
+    whole, more = result.stdout.split(f"{network}, as if few tracks had been clicked on: share")
+    few, classical = more.split("lucas-kanade: share")
+    for part in (whole, few, classical):
         assert part.count("| all |") == 1
         assert part.count("| when right |") == 1
         assert part.count("| from |") == 1
+
+
+def test_lucas_kanade_alone_is_judged_but_makes_no_model(folder, run, tmp_path):
+    result = run("--dataset", f"npz:{folder}", "--json")  # no network is installed
+    assert result.exit_code == 0, result.output
+    assert list(json.loads(result.stdout)) == ["lucas-kanade"]
+    target = tmp_path / "model.json"
+    result = run("--dataset", f"npz:{folder}", "--model", "lucas-kanade", "--write", target)
+    assert isinstance(result.exception, InputError)
+    assert "runs of a network too" in str(result.exception)
+    assert not target.exists()
 
 
 def test_one_clip_is_not_enough(folder, run, tmp_path):

@@ -81,9 +81,8 @@ class TestSigns:
         assert (found.patch_change[0] == 0).all()
         assert found.disagreement[1:8].max() < 0.1
         assert np.nanmax(found.patch_change[:8]) < 0.1
-        # Covered on frame 8, where it shows, and not followed afterwards.
-        assert found.patch_change[8, 0] > 0.6
-        assert np.isnan(found.patch_change[9:, 0]).all()
+        # Covered from frame 8 on, where it shows, and not followed afterwards.
+        assert (found.patch_change[8:, 0] > 0.6).all()
         assert np.isnan(found.disagreement[9:, 0]).all()
         assert np.isfinite(found.disagreement[1:, 1]).all()
 
@@ -99,6 +98,26 @@ class TestLostPoints:
         assert (found.confidence[8:, 0] == 0).all()
         assert (found.tracks[8:, 0] == found.tracks[7, 0]).all()
         assert (found.visibility[:, 1] > 0.5).all()
+
+    def test_a_point_that_was_covered_where_nothing_moves_looks_like_itself_again(self):
+        frames = panning(np.zeros((12, 2)))
+        frames[4:8, 50:110, 70:140] = np.random.default_rng(1).integers(0, 255, (60, 70, 1), dtype=np.uint8)
+        found = session_with(np.array([[100, 85]], np.float32)).step(frames)
+        assert found is not None
+        assert found.patch_change is not None
+        assert (found.visibility[4:] == 0).all()
+        assert (found.patch_change[4:8] > 0.6).all()
+        assert found.patch_change[8:].max() < 0.1
+
+    def test_how_a_point_looks_that_has_left_nobody_knows(self):
+        frames = panning(SHIFTS)
+        start = np.array([[1, 85], [158, 85]], np.float32)
+        found = session_with(start).step(frames)
+        assert found is not None
+        assert found.patch_change is not None
+        outside = ~((found.tracks >= -0.5) & (found.tracks < np.array(frames.shape[2:0:-1]) - 0.5)).all(axis=2)
+        assert outside.any()
+        np.testing.assert_array_equal(np.isnan(found.patch_change), outside)
 
     def test_reanchored_point_is_followed_again(self):
         frames = panning(SHIFTS)

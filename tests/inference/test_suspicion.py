@@ -1,5 +1,7 @@
 """Signals, expected errors and suspects on made tracks whose faults are known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,11 +10,12 @@ from tracker.inference.error_model import (
     ErrorModel,
     Examples,
     Judgement,
+    TrackerErrors,
     isotonic,
     ridge_with_floor,
 )
 from tracker.inference.neighbour_motion import LEAST
-from tracker.inference.signals import NEAR, SIGNALS, measure_signals, nearest_anchor, pixel_scale
+from tracker.inference.signals import NEAR, SIGNALS, Signals, measure_signals, nearest_anchor, pixel_scale
 from tracker.inference.suspicion import REASONS, find_suspects, usual_threshold
 from tracker.labels.table import Cells, Source, State
 
@@ -154,14 +157,15 @@ def test_a_wrong_track_among_few_is_found_and_neighbours_are_no_reason():
     assert "neighbours" not in found[0].reasons
 
 
+@pytest.mark.parametrize("kind", ["network", "lucas_kanade"])
 @pytest.mark.parametrize("alone", [False, True])
 @pytest.mark.parametrize("name", SIGNALS)
-def test_more_of_a_signal_never_makes_a_cell_better(name, alone):
+def test_more_of_a_signal_never_makes_a_cell_better(name, alone, kind):
     values = np.tile(measure_signals(moving_together(), SIZE).values[:, 20, 0], (30, 1))
     if alone:
         values[:, SIGNALS.index("neighbours")] = np.nan
     values[:, SIGNALS.index(name)] = np.linspace(0, 1, 30)
-    errors = ErrorModel.shipped().errors(values)
+    errors = getattr(ErrorModel.shipped(), kind).errors(values)
     assert (np.diff(errors) >= 0).all()
     assert np.isfinite(errors).all()
 
@@ -170,7 +174,7 @@ def test_what_is_worse_than_all_examples_is_still_told_apart():
     values = np.tile(measure_signals(moving_together(), SIZE).values[:, 20, 0], (4, 1))
     values[:, SIGNALS.index("patch_change")] = 1.2
     values[:, SIGNALS.index("neighbours")] = (100, 200, 400, 800)
-    errors = ErrorModel.shipped().errors(values)
+    errors = ErrorModel.shipped().network.errors(values)
     assert (np.diff(errors) > 0).all()
     assert errors[-1] < 1.2 * errors[0]
 
@@ -205,7 +209,7 @@ def made_examples(count: int = 4000) -> Examples:
 
 def test_what_is_learned_says_how_far_cells_are_off():
     examples = made_examples()
-    model = ErrorModel.learned(examples)
+    model = TrackerErrors.learned(examples)
     said = model.errors(examples.signals)
     for low, high in ((0.3, 0.6), (0.6, 1.0), (1.0, 1.5)):
         among = (said > low) & (said < high)
@@ -215,46 +219,96 @@ def test_what_is_learned_says_how_far_cells_are_off():
 
 def test_cells_without_neighbours_have_a_sum_of_their_own():
     examples = made_examples()
-    model = ErrorModel.learned(examples)
+    model = TrackerErrors.learned(examples)
     column = SIGNALS.index("neighbours")
+    assert model.together is not None
     assert model.together.weights[column] == pytest.approx(0.8, abs=0.1)
     assert model.alone.weights[column] == 0
     mixed = examples.signals.copy()
     mixed[::2, column] = np.nan
     np.testing.assert_array_equal(model.errors(mixed)[1::2], model.errors(examples.signals)[1::2])
-    np.testing.assert_allclose(
-        np.log1p(model.errors(mixed)[::2]), model.alone.log_errors(mixed)[::2], rtol=1e-4, atol=1e-6
-    )
+    np.testing.assert_array_equal(model.log_errors(mixed)[::2], model.alone.log_errors(mixed)[::2])
     excess = model.excess(mixed)
     assert np.isnan(excess[::2, column]).all()
     assert np.isfinite(excess[1::2, column]).all()
 
 
-def test_without_any_neighbours_there_is_one_sum_for_all():
-    model = ErrorModel.learned(made_examples().without("neighbours"))
-    np.testing.assert_array_equal(model.together.weights, model.alone.weights)
-    assert np.isfinite(model.errors(made_examples().signals)).all()
+def test_without_any_neighbours_nobody_asks_them():
+    model = TrackerErrors.learned(made_examples().without("neighbours"))
+    assert model.together is None
+    asked, unasked = made_examples().signals, made_examples().without("neighbours").signals
+    np.testing.assert_array_equal(model.errors(asked), model.errors(unasked))
+    np.testing.assert_array_equal(model.excess(asked), model.excess(unasked))
+    assert np.isnan(model.excess(asked)[:, SIGNALS.index("neighbours")]).all()
+
+
+def made_model() -> ErrorModel:
+    """Lucas-Kanade is off by twice as much at the same signals, and asks no neighbours."""
+    examples = made_examples()
+    twice = replace(examples, error=2 * examples.error).without("neighbours")
+    return ErrorModel(TrackerErrors.learned(examples), TrackerErrors.learned(twice))
+
+
+def test_each_cell_is_judged_by_the_tracker_that_wrote_it():
+    cells = spoiled()
+    cells.run_id[:] = 7
+    cells.run_id[:, :6] = 2
+    cells.run_id[30:, :6] = -1  # interpolated, imported, or nobody knows: as of a network
+    model, signals = made_model(), measure_signals(cells, SIZE, lucas_kanade=[2, 4])
+    own = np.zeros_like(signals.judged)
+    own[:30, :6] = True
+    np.testing.assert_array_equal(signals.lucas_kanade, own)
+    errors = model.predict(signals)
+    for part, where in ((model.lucas_kanade, own), (model.network, ~own)):
+        where = where & ~signals.certain
+        np.testing.assert_allclose(errors[where], part.errors(signals.values[:, where].T), rtol=1e-5)
+    assert not measure_signals(cells, SIZE).lucas_kanade.any()
+    late = signals.frames(slice(20, 35))
+    np.testing.assert_array_equal(model.predict(late), errors[20:35])
+
+
+def test_a_span_of_lucas_kanade_is_never_held_against_its_neighbours():
+    cells = moving_together()
+    cells.run_id[:] = 1
+    cells.xy[20:, 3] += 40
+    cells.confidence[20:, 3] = 0
+    late = cells.select(slice(20, FRAMES), slice(None))
+    errors = np.tile(np.where(np.arange(TRACKS) == 3, np.float32(9), np.float32(0)), (FRAMES - 20, 1))
+    for runs, asked in (([], True), ([1], False)):
+        signals = measure_signals(cells, SIZE, runs).frames(slice(20, FRAMES))
+        found = find_suspects(errors, signals, late, range(TRACKS), 4.0, model=made_model())
+        assert [suspect.track_id for suspect in found] == [3]
+        assert ("neighbours" in found[0].reasons) == asked
 
 
 def test_a_model_survives_being_written():
-    model = ErrorModel.learned(made_examples())
+    model = made_model()
     again = ErrorModel.from_json(model.to_json())
+    assert again.lucas_kanade.together is None
     few = made_examples(50).without("neighbours").signals
     for signals in (made_examples(50).signals, few):
-        np.testing.assert_allclose(again.errors(signals), model.errors(signals), rtol=1e-3)
+        for kind in ("network", "lucas_kanade"):
+            before, after = (getattr(one, kind).errors(signals) for one in (model, again))
+            np.testing.assert_allclose(after, before, rtol=1e-3)
 
 
-@pytest.mark.parametrize("text", ["", "{}", '{"format": 2, "together": {"signals": {"moon": {}}}}', "[]"])
+@pytest.mark.parametrize("text", ["", "{}", '{"format": 3, "network": {"together": {"signals": {"moon": {}}}}}', "[]"])
 def test_what_is_no_model_is_refused(text):
     with pytest.raises(InputError, match=r"^mine\.json: this is no error model$"):
         ErrorModel.from_json(text, "mine.json")
 
 
-@pytest.mark.parametrize("number", [1, 3])
+@pytest.mark.parametrize("number", [1, 2, 4])
 def test_a_model_of_another_format_is_refused(number):
-    text = ErrorModel.learned(made_examples()).to_json().replace('"format": 2', f'"format": {number}')
+    text = made_model().to_json().replace('"format": 3', f'"format": {number}')
     with pytest.raises(InputError, match=r"^mine\.json: made for another version, which measures otherwise$"):
         ErrorModel.from_json(text, "mine.json")
+
+
+def made_signals(count: int = 4000) -> Signals:
+    """One frame of tracks that say all kinds of things, every third one of Lucas-Kanade."""
+    judged = np.ones((1, count), bool)
+    return Signals(made_examples(count).signals.T[:, None], judged, ~judged, np.arange(count)[None] % 3 == 0, 1.0)
 
 
 def test_own_corrections_count_when_there_are_enough():
@@ -263,8 +317,8 @@ def test_own_corrections_count_when_there_are_enough():
     right = [Judgement(e, 3 * e) for e in np.linspace(0.5, 20, 200)]
     assert model.fitted(right[:29], SIZE) is model
     fitted = model.fitted(right, SIZE)
-    signals = made_examples(200).signals
-    before, after = model.errors(signals), fitted.errors(signals)
+    signals = made_signals(200)
+    before, after = model.predict(signals).ravel(), fitted.predict(signals).ravel()
     assert np.median(after / before) == pytest.approx(3, rel=0.35)
     assert (np.argsort(before, kind="stable") == np.argsort(after, kind="stable")).all()
 
@@ -273,7 +327,8 @@ def test_approved_spans_speak_against_alarm():
     model = ErrorModel.shipped()
     wrong = [Judgement(8.0, 8.0) for _ in range(40)]
     calm = model.fitted([*wrong, *(Judgement(2.0, 0.0, approved=True) for _ in range(200))], SIZE)
-    assert np.median(calm.errors(made_examples().signals)) < 0.9 * np.median(model.errors(made_examples().signals))
+    signals = made_signals()
+    assert np.median(calm.predict(signals)) < 0.9 * np.median(model.predict(signals))
 
 
 def spoiled() -> Cells:

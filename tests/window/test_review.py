@@ -1,6 +1,7 @@
 """The review in the real window: what is expected to be wrong, walking it, approving it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -9,11 +10,13 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
 from app.document.project import Document
+from app.document.runs import RunInfo
 from app.window import MainWindow
 from tests.window.conftest import FRAMES
-from tests.window.scenes import FIRST, OTHERS, SECOND, followed
+from tests.window.scenes import FIRST, OTHERS, SECOND, followed, truth
 from tests.window.test_main_job import place, press, track
-from tracker.inference.suspicion import Suspect
+from tracker.inference.session import Prediction
+from tracker.inference.suspicion import ErrorModel, Suspect, measure_signals
 from tracker.labels import Source, State
 
 WRONG = {0: slice(20, 26), 1: slice(40, 43)}  # frames by track
@@ -61,6 +64,34 @@ def test_expected_errors_come_after_a_run_without_asking(qtbot, opened: MainWind
     errors = document.expected_error.read(ids, 0, FRAMES)
     assert (errors[0] == 0).all(), "a person placed them here"
     assert (errors[1:] > 0).all()
+
+
+def test_each_cell_is_judged_as_of_the_tracker_that_wrote_it(qtbot, opened: MainWindow, document: Document) -> None:
+    ids = document.add_tracks([[0, *FIRST], [0, *SECOND]])
+    xy = np.array([[truth(point, frame) for point in (FIRST, SECOND)] for frame in range(FRAMES)], np.float32)
+    said = np.full((FRAMES, 1), 0.5, np.float32)
+
+    def run(tracker: str, rows: slice, column: int, source: Source = Source.MODEL) -> None:
+        number = document.begin_run(RunInfo(tracker))
+        part = Prediction(rows.start, np.array([ids[column]]), xy[rows, column][:, None], said[rows], said[rows])
+        document.apply_prediction(number, part, source)
+        document.end_run(number, "done")
+
+    def act() -> None:
+        run("lucas-kanade", slice(0, FRAMES), 0)
+        run("some network", slice(0, FRAMES), 1)
+        run("some network", slice(20, 30), 0)
+        run("lucas-kanade", slice(20, 30), 1, Source.BRIDGE)
+
+    looked(qtbot, opened, act)
+    model, cells = ErrorModel.shipped(), document.table.read(ids, 0, FRAMES)
+    classical = np.zeros((FRAMES, 2), bool)
+    classical[:, 0], classical[20:30] = True, (False, True)
+    assert document.video is not None
+    signals = replace(measure_signals(cells, (document.video.width, document.video.height)), lucas_kanade=classical)
+    found = document.expected_error.read(ids, 0, FRAMES)
+    np.testing.assert_allclose(found, model.predict(signals), rtol=2e-3)
+    assert not np.allclose(found, model.predict(replace(signals, lucas_kanade=~classical)), rtol=0.1)
 
 
 class TestTheQueue:

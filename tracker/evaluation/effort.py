@@ -178,4 +178,4 @@ def _first_run_cells(footage: Footage, settings: EffortSettings) -> QueueCells:
     clicks = [{frame: hand.click(row, frame, 0)} for row, frame in enumerate(clip.first_frames.tolist())]
     run = footage.first_run(clicks)
     bad = _judge(clip, run.tracks, clicks, settings.tolerance) > 0
-    return queue_cells(clip, run, bad, footage.tracker.visible_above)
+    return queue_cells(clip, run, bad, footage.tracker)

@@ -8,11 +8,14 @@ from numpy.typing import NDArray
 
 from tracker.evaluation.effort_clip import EffortClip
 from tracker.evaluation.effort_strategies import RunResult
+from tracker.inference.lucas_kanade import LucasKanade
+from tracker.inference.session import Tracker
 from tracker.inference.signals import measure_signals, pixel_scale
 from tracker.inference.suspicion import ErrorModel
 from tracker.labels import Cells, Source, State
 
 SHARE = 0.1  # of the frames of all tracks, which are looked at first
+RUN = 0  # the number of the first run
 ORDERS = ("expected_error", "confidence", "random", "best")  # "best" knows the truth
 
 Bools = NDArray[np.bool_]
@@ -57,12 +60,13 @@ def queue_share(error_px: NDArray[np.floating], bad: Bools, judged: Bools, share
     return float(found / wrong.sum())
 
 
-def queue_cells(clip: EffortClip, run: RunResult, bad: Bools, visible_above: float) -> QueueCells:
+def queue_cells(clip: EffortClip, run: RunResult, bad: Bools, tracker: Tracker) -> QueueCells:
     """What is known of a first run, and where it is bad (N, T)."""
     judged = clip.judged.copy()
     judged[np.arange(len(judged)), clip.first_frames] = False
     size = (clip.frames.width, clip.frames.height)
-    signals = measure_signals(_as_cells(clip, run, size, visible_above), size)
+    cells = _as_cells(clip, run, size, tracker.visible_above)
+    signals = measure_signals(cells, size, [RUN] if tracker.name == LucasKanade.name else [])
     expected = ErrorModel.shipped().predict(signals).T.astype(np.float64) / pixel_scale(size)
     certainty = np.nan_to_num(run.visibility * run.confidence).astype(np.float64)
     return QueueCells(bad, judged, expected, 1 - certainty)
@@ -79,7 +83,7 @@ def _as_cells(clip: EffortClip, run: RunResult, size: tuple[int, int], visible_a
     inside = ((cells.xy >= -0.5) & (cells.xy < np.array(size) - 0.5)).all(axis=-1)
     seen = np.nan_to_num(cells.visibility * cells.confidence) >= visible_above
     cells.state[known] = np.where(seen, State.VISIBLE, np.where(inside, State.OCCLUDED, State.OUT_OF_VIEW))[known]
-    cells.source[known], cells.run_id[known] = Source.MODEL, 0
+    cells.source[known], cells.run_id[known] = Source.MODEL, RUN
     clicked = (clip.first_frames, np.arange(points))
     cells.source[clicked], cells.state[clicked] = Source.ANCHOR, State.VISIBLE
     return cells

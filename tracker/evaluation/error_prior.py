@@ -15,17 +15,17 @@ from numpy.typing import NDArray
 
 from tracker.evaluation.effort import EffortSettings
 from tracker.evaluation.effort_clip import ClipFrames, EffortClip, Hand
+from tracker.evaluation.effort_queue import queue_share
 from tracker.evaluation.effort_strategies import Clicks, Footage, RunResult, gaps_around
 from tracker.evaluation.labelled import LabelledVideo
 from tracker.inference.bridge import BridgeRun, Gap
-from tracker.inference.error_model import ErrorModel, Examples
+from tracker.inference.error_model import Examples, TrackerErrors
 from tracker.inference.session import Tracker
 from tracker.inference.signals import SIGNALS, measure_signals
 from tracker.labels.table import Cells, Source, State
 
 BAD = 4.0  # pixels at 256x256
 RIGHT = 2.0  # pixels at 256x256
-SHARE = 0.1  # of the frames, which are looked at first
 # Signals that some trackers or imports lack; each is also hidden on purpose, as often as this.
 OFTEN_UNKNOWN = ("uncertainty", "disagreement", "patch_change")
 HIDDEN_SHARE = 0.15
@@ -118,8 +118,8 @@ def cells_of(run: RunResult, anchors: NDArray[np.bool_], size: tuple[int, int], 
     return cells
 
 
-def fit_prior(clips: Mapping[str, MeasuredClip]) -> ErrorModel:
-    """A model from all of these clips.
+def fit_prior(clips: Mapping[str, MeasuredClip]) -> TrackerErrors:
+    """What these clips teach of the tracker that they were measured with.
 
     A clip counts as the square root of its frames: neighbouring frames say much the same, and a long clip of one kind
     should not drown the others.
@@ -131,7 +131,7 @@ def fit_prior(clips: Mapping[str, MeasuredClip]) -> ErrorModel:
     if not parts:
         raise ValueError("there is no clip to learn from")
     examples = Examples.joined(parts)
-    model = ErrorModel.learned(Examples.joined([examples, *(_hidden(examples, name) for name in OFTEN_UNKNOWN)]))
+    model = TrackerErrors.learned(Examples.joined([examples, *(_hidden(examples, name) for name in OFTEN_UNKNOWN)]))
     return model.calibrated(examples)
 
 
@@ -216,5 +216,4 @@ def _queue_row(name: str, error: Floats, expected: Floats, doubt: Floats) -> dic
 
 def _found_first(order: NDArray[np.float64], bad: NDArray[np.bool_]) -> float | None:
     """The share of the bad ones among the first `SHARE` of all, the greatest first; None where nothing is bad."""
-    first = np.argsort(-order, kind="stable")[: int(np.ceil(SHARE * len(order)))]
-    return float(bad[first].sum() / bad.sum()) if bad.any() else None
+    return queue_share(order, bad, np.ones_like(bad)) if bad.any() else None

@@ -7,6 +7,9 @@ All of it is fitted in pixels of a picture of 256 × 256.
 
 Neighbours, where there are enough, tell so much that the other signals hardly count beside them. So there are two such
 sums: one for cells with neighbours, one for cells without, in which the other signals have all the weight.
+
+What a signal means depends on who tells: the confidence of Lucas-Kanade is a measurement, that of a network an opinion.
+So cells that Lucas-Kanade wrote have sums of their own.
 """
 
 import json
@@ -22,11 +25,12 @@ from tracker.files import InputError
 from tracker.inference.signals import SIGNALS, Signals, pixel_scale
 
 SHIPPED = Path(__file__).parents[2] / "resources" / "review" / "error_model.json"
-FORMAT = 2
+FORMAT = 3
 GREATEST_ERROR = 64.0  # pixels: what is lost altogether is not more wrong than this
 RIDGE = 0.003
 SWEEPS = 300
 KNOTS = 24  # of the calibration curve
+NEIGHBOURS = SIGNALS.index("neighbours")
 HAIR = 0.01  # slope of the curve where there are no examples any more
 LEAST_CORRECTIONS = 30  # of a project's own, before they count
 PRIOR_CORRECTIONS = 30  # how many of them the shipped model is worth
@@ -161,50 +165,47 @@ class WeighedSum:
 
 
 @dataclass(frozen=True)
-class ErrorModel:
-    """From signals to expected errors.
+class TrackerErrors:
+    """From signals to expected errors of one kind of tracker.
 
     Attributes:
-        together: for cells whose neighbours tell something.
+        together: for cells whose neighbours tell something; None where neighbours are not asked.
         alone: for all others.
-        slope, shift: what a project's own corrections make of log(1 + error).
     """
 
-    together: WeighedSum
+    together: WeighedSum | None
     alone: WeighedSum
-    slope: float = 1.0
-    shift: float = 0.0
 
-    @classmethod
-    def shipped(cls) -> Self:
-        """The model that comes with the program."""
-        return cls.from_json(SHIPPED.read_text("utf-8"), SHIPPED.name)
-
-    def predict(self, signals: Signals) -> Floats:
-        """(F, K) float32 expected errors in pixels of the video: 0 where a person vouches, NaN where there is nothing
-        to be judged."""
-        judged = signals.judged & ~signals.certain
-        result = np.where(signals.certain, np.float32(0), np.float32(np.nan))
-        result[judged] = self.errors(signals.values[:, judged].T) * signals.scale
-        return result
+    def log_errors(self, signals: Floats) -> Doubles:
+        """(n,) log(1 + expected error in pixels of a picture of 256 × 256), of (n, S) signals."""
+        alone = self.alone.log_errors(signals)
+        if self.together is None:
+            return alone
+        return np.where(with_neighbours(signals), self.together.log_errors(signals), alone)
 
     def errors(self, signals: Floats) -> Floats:
         """(n,) expected errors in pixels of a picture of 256 × 256, of (n, S) signals."""
-        logs = np.where(with_neighbours(signals), self.together.log_errors(signals), self.alone.log_errors(signals))
-        return self.adjusted(np.expm1(logs))
-
-    def adjusted(self, errors: NDArray[np.floating]) -> Floats:
-        """What a project's own corrections make of errors that the shipped model expects, in the same pixels."""
-        return np.expm1(np.maximum(0, self.slope * np.log1p(errors) + self.shift)).astype(np.float32)
+        return np.expm1(self.log_errors(signals)).astype(np.float32)
 
     def excess(self, signals: Floats) -> Doubles:
-        """(n, S) how much each signal adds to the logarithm beyond what it usually adds; NaN where it is unknown."""
-        together, alone = (part.contributions(signals) - part.usual for part in (self.together, self.alone))
-        return np.where(np.isnan(signals), np.nan, np.where(with_neighbours(signals)[:, None], together, alone))
+        """(n, S) how much each signal adds to the logarithm beyond what it usually adds; NaN where it is unknown or not
+        asked."""
+        result = self.alone.contributions(signals) - self.alone.usual
+        if self.together is None:
+            result[:, NEIGHBOURS] = np.nan
+        else:
+            together = self.together.contributions(signals) - self.together.usual
+            result = np.where(with_neighbours(signals)[:, None], together, result)
+        return np.where(np.isnan(signals), np.nan, result)
+
+    @property
+    def sums(self) -> tuple[WeighedSum, ...]:
+        """Those that there are."""
+        return (self.alone,) if self.together is None else (self.together, self.alone)
 
     @classmethod
     def learned(cls, examples: Examples) -> Self:
-        """A model from nothing but examples. Those with neighbours serve for both sums.
+        """From nothing but examples. Those with neighbours serve for both sums.
 
         Raises:
             ValueError: there is none.
@@ -213,7 +214,7 @@ class ErrorModel:
             raise ValueError("there is no example to learn from")
         alone = WeighedSum.learned(examples.without("neighbours"))
         known = examples.among(with_neighbours(examples.signals))
-        return cls(WeighedSum.learned(known) if len(known.error) else alone, alone)
+        return cls(WeighedSum.learned(known) if len(known.error) else None, alone)
 
     def calibrated(self, examples: Examples) -> Self:
         """The same order of cells in either sum, with numbers that mean on these examples what they say.
@@ -225,8 +226,63 @@ class ErrorModel:
             raise ValueError("there is no example to calibrate with")
         alone = self.alone.calibrated(examples.without("neighbours"))
         known = examples.among(with_neighbours(examples.signals))
-        together = self.together.calibrated(known) if len(known.error) else alone
+        together = self.together.calibrated(known) if self.together and len(known.error) else self.together
         return replace(self, together=together, alone=alone)
+
+    def to_table(self) -> dict[str, Any]:
+        """For JSON."""
+        return {"together": self.together and self.together.to_table(), "alone": self.alone.to_table()}
+
+    @classmethod
+    def from_table(cls, content: dict[str, Any]) -> Self:
+        """From what `to_table` gave.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is not such a table, or of signals that are not these.
+        """
+        together = content["together"]
+        return cls(together and WeighedSum.from_table(together), WeighedSum.from_table(content["alone"]))
+
+
+@dataclass(frozen=True)
+class ErrorModel:
+    """From signals to expected errors, whatever tracker wrote the cells.
+
+    Attributes:
+        lucas_kanade: for cells that Lucas-Kanade wrote.
+        network: for all others.
+        slope, shift: what a project's own corrections make of log(1 + error).
+    """
+
+    network: TrackerErrors
+    lucas_kanade: TrackerErrors
+    slope: float = 1.0
+    shift: float = 0.0
+
+    @classmethod
+    def shipped(cls) -> Self:
+        """The model that comes with the program."""
+        return cls.from_json(SHIPPED.read_text("utf-8"), SHIPPED.name)
+
+    def predict(self, signals: Signals) -> Floats:
+        """(F, K) float32 expected errors in pixels of the video: 0 where a person vouches, NaN where there is nothing
+        to be judged."""
+        result = np.where(signals.certain, np.float32(0), np.float32(np.nan))
+        open_to_doubt = signals.judged & ~signals.certain
+        for part, own in ((self.network, ~signals.lucas_kanade), (self.lucas_kanade, signals.lucas_kanade)):
+            cells = open_to_doubt & own
+            if cells.any():
+                result[cells] = self.adjusted(part.errors(signals.values[:, cells].T)) * signals.scale
+        return result
+
+    def adjusted(self, errors: NDArray[np.floating]) -> Floats:
+        """What a project's own corrections make of errors that the shipped model expects, in pixels of a picture of
+        256 × 256."""
+        return np.expm1(np.maximum(0, self.slope * np.log1p(errors) + self.shift)).astype(np.float32)
+
+    def excess(self, signals: Floats, lucas_kanade: NDArray[np.bool_]) -> Doubles:
+        """(n, S) `TrackerErrors.excess` of (n, S) signals of cells that Lucas-Kanade wrote, or not: (n,) flags."""
+        return np.where(lucas_kanade[:, None], self.lucas_kanade.excess(signals), self.network.excess(signals))
 
     def fitted(self, judgements: Sequence[Judgement], size: tuple[int, int]) -> "ErrorModel":
         """This model, drawn towards what a project's own corrections say; itself while they are too few.
@@ -246,8 +302,8 @@ class ErrorModel:
         expected = np.log1p([min(j.expected_px / scale, GREATEST_ERROR) for j in judgements])
         error = np.log1p([min(j.error_px / scale, GREATEST_ERROR) for j in judgements])
         known = np.isfinite(expected) & np.isfinite(error)
-        both = np.concatenate([self.together.logs, self.alone.logs])
-        ends = np.array([both.min(), both.max()])
+        logs = np.concatenate([part.logs for part in (*self.network.sums, *self.lucas_kanade.sums)])
+        ends = np.array([logs.min(), logs.max()])
         x = np.concatenate([expected[known], ends])
         y = np.concatenate([error[known], ends])
         weight = np.append(np.ones(int(known.sum())), (PRIOR_CORRECTIONS, PRIOR_CORRECTIONS))
@@ -257,9 +313,9 @@ class ErrorModel:
         return replace(self, slope=slope, shift=float(mean_y - slope * mean_x))
 
     def to_json(self) -> str:
-        """As text that `from_json` takes."""
-        content = {"format": FORMAT, "together": self.together.to_table(), "alone": self.alone.to_table()}
-        return json.dumps(content | {"slope": self.slope, "shift": self.shift}, indent=2) + "\n"
+        """What ships, as text that `from_json` takes: not what a project's own corrections made of it."""
+        content = {"format": FORMAT, "network": self.network.to_table(), "lucas_kanade": self.lucas_kanade.to_table()}
+        return json.dumps(content, indent=2) + "\n"
 
     @classmethod
     def from_json(cls, text: str, name: str = "error model") -> Self:
@@ -271,8 +327,8 @@ class ErrorModel:
         try:
             content = json.loads(text)
             if content["format"] == FORMAT:
-                together, alone = (WeighedSum.from_table(content[key]) for key in ("together", "alone"))
-                return cls(together, alone, float(content["slope"]), float(content["shift"]))
+                network, lucas_kanade = (TrackerErrors.from_table(content[key]) for key in ("network", "lucas_kanade"))
+                return cls(network, lucas_kanade)
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(f"{name}: this is no error model") from error
         raise InputError(f"{name}: made for another version, which measures otherwise")
@@ -280,7 +336,7 @@ class ErrorModel:
 
 def with_neighbours(signals: Floats) -> NDArray[np.bool_]:
     """(n,) whether neighbours tell something, of (n, S) signals."""
-    return ~np.isnan(signals[:, SIGNALS.index("neighbours")])
+    return ~np.isnan(signals[:, NEIGHBOURS])
 
 
 def on_scales(signals: Floats) -> Doubles:

@@ -79,8 +79,9 @@ class LucasKanadeSession:
     * confidence: how well the last step can be undone. 1 is a point that tracked back lands where it was, 0.5 one that
       lands `MAX_RETURN` pixels away, beyond which the point is lost.
 
-    As `disagreement` it gives how many pixels away a point that is tracked back lands, as `patch_change` how much the
-    patch changed since the query; NaN where nothing was tracked.
+    As `disagreement` it gives how many pixels away a point that is tracked back lands, NaN where nothing was tracked,
+    as `patch_change` how much the patch changed since the query. A lost point has that too, at the position that it
+    keeps: what was merely covered for a while looks like itself again.
 
     A point is lost when either check fails, when there is nothing to match, or when it leaves the frame. It then keeps
     its last position (outside the frame if it was seen to leave) until it is added anew: motion is never invented.
@@ -182,9 +183,15 @@ class LucasKanadeSession:
             points.confidence[live] = np.where(good, 1 - 0.5 * distance / MAX_RETURN, 0)
             points.miss[live] = np.where(np.isfinite(distance), distance, np.nan)
             points.change[live] = np.where(inside, 1 - match, np.nan)
+        self._look_at_lost(points, grey, np.flatnonzero((points.start < frame) & points.lost & np.isnan(points.change)))
         self._begin(points, grey, frame)
         self._grey = grey
         self._frames_seen += 1
+
+    def _look_at_lost(self, points: _Points, grey: Grey, lost: NDArray[np.intp]) -> None:
+        lost = lost[is_inside(points.xy[lost], self._width, self._height)]
+        if len(lost):
+            points.change[lost] = 1 - correlation(patches(grey, points.xy[lost]), points.patch[lost])
 
     def _begin(self, points: _Points, grey: Grey, frame: int) -> None:
         """Start the points whose query is at this frame."""

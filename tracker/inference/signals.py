@@ -4,7 +4,9 @@ All lengths are in pixels of a picture of 256 × 256 (`Signals.scale` leads back
 numbers mean the same at every resolution.
 """
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,13 +44,25 @@ class Signals:
         values: (S, F, K) float32 in the order of `SIGNALS`, NaN where nothing is known.
         judged: (F, K) bool: there is a position inside the picture.
         certain: (F, K) bool: a person placed or approved it.
+        lucas_kanade: (F, K) bool: a run of Lucas-Kanade wrote it. All others count as a network's.
         scale: pixels of the video for one of the signals' pixels.
     """
 
     values: Floats
     judged: Flags
     certain: Flags
+    lucas_kanade: Flags
     scale: float
+
+    def frames(self, wanted: slice) -> Self:
+        """Those of some of the frames."""
+        return replace(
+            self,
+            values=self.values[:, wanted],
+            judged=self.judged[wanted],
+            certain=self.certain[wanted],
+            lucas_kanade=self.lucas_kanade[wanted],
+        )
 
     def __getitem__(self, name: str) -> Floats:
         """(F, K) one signal."""
@@ -60,7 +74,7 @@ def pixel_scale(size: tuple[int, int]) -> float:
     return float(np.sqrt(size[0] * size[1])) / REFERENCE_SIDE
 
 
-def measure_signals(cells: Cells, size: tuple[int, int]) -> Signals:
+def measure_signals(cells: Cells, size: tuple[int, int], lucas_kanade: Collection[int] = ()) -> Signals:
     """Measure everything that the cells themselves tell.
 
     The frames may be a part of the video: it should begin and end at anchors of the tracks that matter, or far enough
@@ -69,6 +83,7 @@ def measure_signals(cells: Cells, size: tuple[int, int]) -> Signals:
     Args:
         cells: of K tracks on F frames.
         size: (width, height) of the picture in pixels.
+        lucas_kanade: the runs of that tracker.
     """
     scale = pixel_scale(size)
     xy = cells.xy / np.float32(scale)
@@ -89,7 +104,7 @@ def measure_signals(cells: Cells, size: tuple[int, int]) -> Signals:
     )
     values = np.stack(measured)
     values[:, ~judged] = np.nan
-    return Signals(values, judged, certain, scale)
+    return Signals(values, judged, certain, np.isin(cells.run_id, list(lucas_kanade)), scale)
 
 
 def nearest_anchor(certain: Flags) -> Indices:

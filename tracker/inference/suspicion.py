@@ -87,7 +87,9 @@ def find_suspects(
     above = open_to_doubt & (np.nan_to_num(errors, nan=0.0) > threshold_px)
     spans = _stretches(_bridged(above, open_to_doubt))
     worst = [start + int(np.nanargmax(errors[start:end, column])) for column, start, end in spans]
-    reasons = _reasons(model, signals.values[:, worst, [column for column, _, _ in spans]].T)
+    columns = [column for column, _, _ in spans]
+    excess = model.excess(signals.values[:, worst, columns].T, signals.lucas_kanade[worst, columns])
+    reasons = _reasons(excess)
     found = [
         Suspect(
             int(ids[column]), start + first_frame, end + first_frame, at + first_frame, float(errors[at, column]), why
@@ -117,10 +119,10 @@ def _stretches(flags: NDArray[np.bool_]) -> list[tuple[int, int, int]]:
     return list(zip(columns.tolist(), starts.tolist(), ends.tolist(), strict=True))
 
 
-def _reasons(model: ErrorModel, signals: NDArray[np.float32]) -> list[tuple[str, ...]]:
-    """For each of n cells (n, S) what raises its expected error most above the usual; at least one where any signal is
-    known."""
-    excess = np.nan_to_num(model.excess(signals), nan=-np.inf)
+def _reasons(excess: NDArray[np.float64]) -> list[tuple[str, ...]]:
+    """For each of n cells what raises its expected error most above the usual, by how much each signal (n, S) does; at
+    least one where any signal is known."""
+    excess = np.nan_to_num(excess, nan=-np.inf)
     order = np.argsort(-excess, axis=1, kind="stable")[:, :MOST_REASONS]
     raised = np.take_along_axis(excess, order, axis=1)
     told = raised > CLEAR
