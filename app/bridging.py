@@ -255,16 +255,28 @@ class Bridging(QObject):
         start = min(segment.start for segment in plan.segments.values())
         end = max(segment.end for segment in plan.segments.values())
         what = names[0] if len(names) == 1 else self.tr("{} tracks").format(len(names))
-        text = self.tr("{0}: frames {1} to {2} solved anew.").format(what, *self._shown(start, end))
-        return " ".join([text, *dict.fromkeys(self._remark_text(remark) for remark in plan.remarks)])
+        text = self.tr("{0}: {1} solved anew.").format(what, self._frames(start, end))
+        return " ".join([text, *dict.fromkeys(self._remark_text(plan, remark) for remark in plan.remarks)])
 
-    def _remark_text(self, remark: Remark) -> str:
+    def _remark_text(self, plan: _Plan, remark: Remark) -> str:
         texts = {
-            "cut": self.tr("A cut lies between frames {0} and {1}: left unlabelled."),
-            "hidden": self.tr("Hidden on frames {0} to {1}: flagged, not invented."),
-            "apart": self.tr("The two directions disagree on frames {0} to {1}: look there."),
+            "cut": self.tr("The scene changes at {}: each side was followed from its own anchor."),
+            "left out": self.tr("Between two cuts, {} stayed unlabelled."),
+            "hidden": self.tr("Hidden on {}: flagged, not invented."),
+            "apart": self.tr("The two directions disagree on {}: look there."),
         }
-        return texts[remark.reason].format(*self._shown(remark.start, remark.end))
+        about: str = remark.reason
+        track_id = plan.segments[remark.id].track_id
+        if about == "cut" and self._document is not None and track_id in self._document.table:
+            column = self._document.table.columns([track_id])[0]
+            if (self._document.table.rows("state")[remark.start : remark.end, column] == State.UNLABELLED).all():
+                about = "left out"
+        return texts[about].format(self._frames(remark.start, remark.end))
+
+    def _frames(self, start: int, end: int) -> str:
+        """Frames as the rest of the window numbers them."""
+        first, last = self._shown(start, end)
+        return self.tr("frame {}").format(first) if first == last else self.tr("frames {0} to {1}").format(first, last)
 
     def _shown(self, start: int, end: int) -> tuple[int, int]:
         """First and last frame as the rest of the window numbers them."""

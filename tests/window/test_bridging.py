@@ -265,8 +265,13 @@ class TestWhatIsSaid:
         assert document.runs[max(document.runs)].outcome == "failed"
 
     @pytest.mark.parametrize(
-        ("reason", "words"),
-        [("cut", "A cut lies between frames 5 and 8"), ("hidden", "Hidden on frames 5 to 8"), ("apart", "disagree")],
+        ("reason", "end", "blank", "words"),
+        [
+            ("cut", 6, False, "The scene changes at frame 5: each side"),
+            ("cut", 9, True, "Between two cuts, frames 5 to 8 stayed unlabelled."),
+            ("hidden", 9, False, "Hidden on frames 5 to 8"),
+            ("apart", 9, False, "disagree on frames 5 to 8"),
+        ],
     )
     def test_remarks_are_sentences(
         self,
@@ -275,15 +280,19 @@ class TestWhatIsSaid:
         document: Document,
         monkeypatch: pytest.MonkeyPatch,
         reason: str,
+        end: int,
+        blank: bool,
         words: str,
     ) -> None:
         class Remarking(BridgeRun):
             def __iter__(self) -> Iterator[Bridged]:
                 for bridged in super().__iter__():
-                    gap = int(bridged.prediction.ids[0])
-                    yield Bridged(bridged.prediction, (Remark(gap, 5, 9, reason),))  # type: ignore[arg-type]
+                    gap, found = int(bridged.prediction.ids[0]), bridged.prediction
+                    if blank:
+                        found.tracks[5 - found.first_frame : end - found.first_frame] = np.nan
+                    yield Bridged(found, (Remark(gap, 5, end, reason),))  # type: ignore[arg-type]
 
-        (first,) = followed(document, FIRST)
+        (first,) = document.add_tracks([[0, *FIRST]]) if blank else followed(document, FIRST)
         document.place_anchor(first, 40, *truth(FIRST, 40))
         monkeypatch.setattr("tracker.inference.bridge.BridgeRun", Remarking)
         said = messages_of(opened)
