@@ -101,10 +101,16 @@ def _trust(steps: Floats, path: Floats, likeness: Floats, spans: Spans) -> Float
     return np.asarray(np.where(trust > 0, trust * fit, trust))
 
 
+def beside(spans: Spans) -> tuple[Bools, Bools]:
+    """(T, N) the first anchor and the frames beside it, and the same of the last one."""
+    times = np.arange(len(spans.frames))[:, None]
+    left = (times >= spans.first) & (times <= spans.first + BESIDE)
+    right = (times >= spans.last - BESIDE) & (times <= spans.last) & (not spans.open)
+    return np.asarray(left), np.asarray(right)
+
+
 def _beside_jerks(steps: Floats, spans: Spans) -> Bools:
     """(T, N) beside an anchor that the path until now does not lead to smoothly: there it is settled with the rest."""
-    points, times = np.arange(len(spans.first)), np.arange(len(steps) + 1)[:, None]
-    left = (times <= spans.first + BESIDE) & (steps[spans.first.clip(0, len(steps) - 1), points] > JERK)
-    if spans.open:
-        return np.asarray(left)
-    return np.asarray(left | ((times >= spans.last - BESIDE) & (steps[spans.last - 1, points] > JERK)))
+    points, (left, right) = np.arange(len(spans.first)), beside(spans)
+    jerks = [steps[at.clip(0, len(steps) - 1), points] > JERK for at in (spans.first, spans.last - 1)]
+    return np.asarray((left & jerks[0]) | (right & jerks[1]))

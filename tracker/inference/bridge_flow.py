@@ -156,10 +156,11 @@ def step_costs(places: Floats, motion: Motion) -> Floats:
     return np.asarray(np.minimum(ahead, back))
 
 
-def steps_of(path: Ints, places: Floats, motion: Motion) -> tuple[Floats, Floats]:
+def steps_of(path: Ints, places: Floats, motion: Motion, zones: Sequence[Bools]) -> tuple[Floats, Floats]:
     """What was measured along a chosen path (T, N) of candidates: (T - 1, N, 2) steps and (T - 1, N) variances.
 
-    A step that neither direction confirms is one that nothing is known of.
+    A step that neither direction confirms is one that nothing is known of. In each of the `zones` (T - 1, N), where a
+    path is led to an anchor, all steps share the doubt in them, so that what is missing is spread and no jerk.
     """
     taken = np.take_along_axis(places, path[:, :, None, None], axis=2)[:, :, 0]
     here, there = path[:-1, :, None], path[1:, :, None]
@@ -172,5 +173,8 @@ def steps_of(path: Ints, places: Floats, motion: Motion) -> tuple[Floats, Floats
     steps, miss = np.where(use_ahead[..., None], ahead, back), np.minimum(ahead_miss, back_miss)
     off = np.linalg.norm(steps - step, axis=-1)
     unknown = np.isinf(miss) | (off > LOST)
-    variance = np.where(unknown, LOST**2, step_variance(miss) + off**2 / 4)
+    doubt = np.where(unknown, 0, off**2 / 4)
+    for zone in zones:
+        doubt = np.where(zone, (doubt * zone).sum(axis=0) / zone.sum(axis=0).clip(1), doubt)
+    variance = np.where(unknown, LOST**2, step_variance(miss) + doubt)
     return np.where(unknown[..., None], step, steps), variance

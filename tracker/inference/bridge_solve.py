@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from tracker.inference.bridge_choice import FAINT, GOOD, Choice, Options, choose, held_by
+from tracker.inference.bridge_choice import FAINT, GOOD, Choice, Options, beside, choose, held_by
 from tracker.inference.bridge_cuts import find_cuts
 from tracker.inference.bridge_flow import (
     LOST,
@@ -25,8 +25,8 @@ from tracker.inference.bridge_flow import (
 )
 from tracker.inference.fusion import ramp, settle
 
-DRIFT = 10.0  # pixels, by which a settled path may leave the candidates it is made of
 SUDDEN = 6.0  # pixels, of a step that flow says nothing of in either direction
+DRIFT = 10.0  # pixels, by which a settled path may leave the candidates it is made of
 SPREAD = 0.05  # of the likeness at which a point is as probably hidden as seen
 UNSEEN = 0.02  # visibility of a point that was declared hidden, at most
 NEAR_HELD = 4  # frames, on which what a network refines is led to what is held
@@ -91,7 +91,7 @@ def solve(evidence: Evidence, spans: Spans) -> Solved:
     options, forward, backward = _collect(evidence, spans)
     motion = measure_motion(evidence.grey, spans, options.places, evidence.ask)
     choice = choose(options, motion, spans)
-    path, sudden = _settled(options, motion, choice, held_by(spans))
+    path, sudden = _settled(options, motion, choice, spans)
     path = np.where(parted[:, None], np.where(beyond[..., None], backward, forward), path)
     kept = choice.kept & ~parted
     like = evidence.likeness(path[:, :, None])[..., 0]
@@ -106,14 +106,15 @@ def solve(evidence: Evidence, spans: Spans) -> Solved:
     return Solved(*parts, cut, beyond, forward, backward)
 
 
-def _settled(options: Options, motion: Motion, choice: Choice, held: Bools) -> tuple[Floats, Bools]:
+def _settled(options: Options, motion: Motion, choice: Choice, spans: Spans) -> tuple[Floats, Bools]:
     """The path (T, N, 2) through what was chosen, and `Solved.sudden`. What was kept is not moved."""
     taken = np.take_along_axis(options.places, choice.shown[:, :, None, None], axis=2)[:, :, 0]
-    steps, variances = steps_of(choice.shown, options.places, motion)
+    zones = [zone[1:] & zone[:-1] for zone in beside(spans)]
+    steps, variances = steps_of(choice.shown, options.places, motion, zones)
     blind = choice.hidden[1:] | choice.hidden[:-1]
     steps = np.where(blind[..., None], taken[1:] - taken[:-1], steps)
     variances = np.where(blind, LOST**2, variances)
-    path = settle(steps, variances, taken, np.where(held | choice.kept, np.inf, DRIFT**-2))
+    path = settle(steps, variances, taken, np.where(held_by(spans) | choice.kept, np.inf, DRIFT**-2))
     jump = (variances >= LOST**2) & (np.linalg.norm(taken[1:] - taken[:-1], axis=-1) > SUDDEN)
     return path, np.pad(jump, ((0, 1), (0, 0))) | np.pad(jump, ((1, 0), (0, 0)))
 
