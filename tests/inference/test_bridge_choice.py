@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from tracker.inference.bridge_choice import BESIDE, Options, choose, held_by
+from tracker.inference.bridge_choice import BESIDE, Choice, Options, choose, held_by
 from tracker.inference.bridge_flow import Motion, Spans
-from tracker.inference.bridge_solve import _led
+from tracker.inference.bridge_solve import _led, _settled
 
 LENGTH = 21
 LOOKS = (np.zeros((1, 1), np.int64), np.zeros((1, 1, 2)))
@@ -56,6 +56,22 @@ def test_a_small_miss_is_left_to_be_spread_over_the_frames_beside_the_anchor() -
     kept = chosen(np.zeros(LENGTH), np.zeros(LENGTH), (0.8, 0.8), 1.0)
     assert kept[1 : LENGTH - 1 - BESIDE].all()
     assert not kept[LENGTH - 1 - BESIDE :].any()
+
+
+def test_what_is_missing_at_an_anchor_is_made_up_evenly_beside_it() -> None:
+    places, points = np.zeros((LENGTH, 1, 1, 2)), np.array([0])
+    places[-1] = 3.0, 0.0
+    still = np.zeros((LENGTH - 1, 1, 1))
+    motion = Motion(places[:-1].copy(), still, places[1:].copy(), still)
+    spans = Spans(range(LENGTH), points, points + LENGTH - 1, places[0, :, 0], places[-1, :, 0], False, LOOKS)
+    nowhere = np.zeros((LENGTH, 1), bool)
+    options = Options(places, np.ones((LENGTH, 1, 1)), [], None)
+    path, sudden = _settled(options, motion, Choice(np.zeros((LENGTH, 1), np.int64), nowhere, nowhere), spans)
+    np.testing.assert_allclose(path[[0, -1], 0, 0], [0, 3])
+    steps = np.diff(path[:, 0, 0])
+    assert steps.max() < 1.2 * 3 / BESIDE
+    assert path[LENGTH - 1 - BESIDE, 0, 0] < 0.5
+    assert not sudden.any()
 
 
 @pytest.mark.parametrize("kept", [None, 10])
