@@ -25,6 +25,7 @@ def fourier_embedding(values: Tensor) -> Tensor:
 def time_embedding(length: int, channels: int) -> Tensor:
     """(1, length, channels): sines, then cosines, of the frame number at falling frequencies."""
     half = channels // 2
-    frequencies = 10000.0 ** -(torch.arange(half, dtype=torch.float64) / half)
-    angles = torch.arange(length, dtype=torch.float64)[:, None] * frequencies
+    # On the CPU also where models are made on the meta device, on which `arange` loads the compiler for a second.
+    frequencies = 10000.0 ** -(torch.arange(half, dtype=torch.float64, device="cpu") / half)
+    angles = torch.arange(length, dtype=torch.float64, device="cpu")[:, None] * frequencies
     return torch.cat([angles.sin(), angles.cos()], dim=1).float()[None]

@@ -49,7 +49,8 @@ class FeatureEncoder(nn.Module):
         self.conv2 = nn.Conv2d(a + b + c + d, 2 * outputs, 3, padding=1)
         self.conv3 = nn.Conv2d(2 * outputs, outputs, 1)
         for module in self.modules():
-            if isinstance(module, nn.Conv2d):
+            # Nothing random on the meta device: asking for it loads the compiler for a second.
+            if isinstance(module, nn.Conv2d) and not module.weight.is_meta:
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, images: Tensor) -> Tensor:

@@ -123,7 +123,9 @@ class UpdateFormer(nn.Module):
         super().__init__()
         shape = (width, heads, mlp_ratio)
         self.input_transform = Linear(inputs, width)
-        self.virual_tracks = nn.Parameter(torch.randn(1, virtual_tracks, 1, width))  # spelled as in the checkpoints
+        tracks = torch.empty(1, virtual_tracks, 1, width)
+        # Nothing random on the meta device: asking for it loads the compiler's symbols for half a second.
+        self.virual_tracks = nn.Parameter(tracks if tracks.is_meta else tracks.normal_())  # spelled as in checkpoints
         self.time_blocks = nn.ModuleList(SelfBlock(*shape) for _ in range(depth))
         self.space_virtual_blocks = nn.ModuleList(SelfBlock(*shape) for _ in range(depth))
         self.space_virtual2point_blocks = nn.ModuleList(CrossBlock(*shape) for _ in range(depth))
