@@ -69,7 +69,7 @@ class Suspicion(QObject):
         self._corrections = -1
         self._shipped: ErrorModel | None = None
         self._model: ErrorModel | None = None
-        self.running = False  # whether a run goes on
+        self._running = False
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._work)
@@ -89,6 +89,18 @@ class Suspicion(QObject):
         if document is not None:
             self._unsubscribe = document.changed.subscribe(self._changed)
             self._all_dirty()
+
+    @property
+    def running(self) -> bool:
+        """Whether a run or bridge goes on: what it writes is not looked at every time, and it gets the processor."""
+        return self._running
+
+    @running.setter
+    def running(self, running: bool) -> None:
+        ended = self._running and not running
+        self._running = running
+        if ended and self._timer.isActive():
+            self._timer.start(QUIET_MS)
 
     def close(self) -> None:
         """End the thread."""

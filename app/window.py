@@ -326,8 +326,9 @@ class MainWindow(QMainWindow):
         self.transport.set_speed(speed)
 
     def _running_changed(self, _running: bool) -> None:
-        self.review.suspicion.running = self.tracking.running
-        self.run_panel.set_running(self.tracking.running or self.bridging.running)
+        running = self.tracking.running or self.bridging.running
+        self.review.suspicion.running = running
+        self.run_panel.set_running(running)
         self._refresh_timer.start(0)
 
     def _show_progress(self, progress: Progress) -> None:

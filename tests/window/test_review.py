@@ -11,6 +11,7 @@ from PySide6.QtTest import QTest
 
 from app.document.project import Document
 from app.document.runs import RunInfo
+from app.suspicion import QUIET_MS, QUIET_RUNNING_MS
 from app.window import MainWindow
 from tests.window.conftest import FRAMES
 from tests.window.scenes import FIRST, OTHERS, SECOND, followed, truth
@@ -64,6 +65,17 @@ def test_expected_errors_come_after_a_run_without_asking(qtbot, opened: MainWind
     errors = document.expected_error.read(ids, 0, FRAMES)
     assert (errors[0] == 0).all(), "a person placed them here"
     assert (errors[1:] > 0).all()
+
+
+def test_what_a_run_writes_is_looked_at_at_once_when_it_ends(qtbot, opened: MainWindow, document: Document) -> None:
+    suspicion = opened.review.suspicion
+    looked(qtbot, opened)
+    suspicion.running = True
+    followed(document, FIRST)
+    assert suspicion._timer.interval() == QUIET_RUNNING_MS
+    suspicion.running = False
+    assert suspicion._timer.isActive()
+    assert suspicion._timer.interval() == QUIET_MS
 
 
 def test_each_cell_is_judged_as_of_the_tracker_that_wrote_it(qtbot, opened: MainWindow, document: Document) -> None:
