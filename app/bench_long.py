@@ -14,6 +14,7 @@ from app.window import MainWindow
 
 LENGTHS = 1000, 100_000
 TRACKS = 500
+ROUNDS = 8  # by turns; the quietest counts, since others use the machine too
 
 
 def measure_long(window: MainWindow, picture: NDArray[np.uint8]) -> list[Row]:
@@ -28,14 +29,17 @@ def measure_long(window: MainWindow, picture: NDArray[np.uint8]) -> list[Row]:
         f"canvas, frame change, {TRACKS} tracks": lambda window, n: _canvas_changes(window, n, picture),
         f"canvas, zoom step, {TRACKS} tracks": lambda window, n: _canvas_zooms(window, n, picture),
     }
-    times: dict[str, list[list[float]]] = {act: [] for act in measures}
-    for n_frames in LENGTHS:
-        window.set_document(filled_table(n_frames, TRACKS), None)
-        rest(300)
-        for act, measure in measures.items():
-            times[act].append(measure(window, n_frames))
+    times: dict[tuple[str, int], list[list[float]]] = {}
+    documents = [filled_table(n_frames, TRACKS) for n_frames in LENGTHS]
+    for _ in range(ROUNDS):
+        for n_frames, document in zip(LENGTHS, documents, strict=True):
+            window.set_document(document, None)
+            rest(300)
+            for act, measure in measures.items():
+                times.setdefault((act, n_frames), []).append(measure(window, n_frames))
     window.set_document(None, None)
-    return [each for act, (few, many) in times.items() for each in rows_of_lengths(act, few, many)]
+    quietest = {case: min(rounds, key=np.median) for case, rounds in times.items()}
+    return [each for act in measures for each in rows_of_lengths(act, *(quietest[act, n] for n in LENGTHS))]
 
 
 def _timeline_changes(window: MainWindow, n_frames: int) -> list[float]:
