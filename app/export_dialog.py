@@ -107,10 +107,11 @@ class ExportDialog(QDialog):
 
         def write(_job: Job) -> Written:
             if not entry.needs_video:
-                return export_tracks(tracks, path, entry.name, ExportOptions(name=Path(video.path).stem, gaps=gaps))
+                options = ExportOptions(name=Path(video.path).stem, gaps=gaps)
+                return export_tracks(tracks, path, entry.name, options).written
             with open_source(video.path, threads="auto") as frames:
                 options = ExportOptions(name=Path(video.path).stem, gaps=gaps, frames=frames)
-                return export_tracks(tracks, path, entry.name, options)
+                return export_tracks(tracks, path, entry.name, options).written
 
         self._busy = QProgressDialog(self.tr("Writing {}…").format(path.name), "", 0, 0, self)
         self._busy.setCancelButton(None)

@@ -51,7 +51,9 @@ def export(
         Normalisation, typer.Option(help="TAP-Vid: x/W, x/(W-1) for CoTracker's loader, or (x+0.5)/W.")
     ] = Normalisation.width,
     jpeg: Annotated[bool, typer.Option("--jpeg", help="Store pictures as JPEG, not raw or PNG.")] = False,
-    start_frame: Annotated[int, typer.Option(help="Number of the first frame, in formats with frame numbers.")] = 0,
+    start_frame: Annotated[
+        int | None, typer.Option(help="Number of the first frame, in formats with frame numbers.")
+    ] = None,
     list_: Annotated[bool, typer.Option("--list", help="List the formats.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
@@ -98,8 +100,8 @@ def export_file(
             from tracker.video import open_source
 
             options = replace(options, frames=stack.enter_context(open_source(video, threads="auto")))
-        written = export_tracks(content, out, format_name, options)
-    return {"output": str(out), "format": format_name} | asdict(written)
+        done = export_tracks(content, out, format_name, options)
+    return {"output": str(out), "format": format_name} | asdict(done.written)
 
 
 def _sentence(result: dict[str, object]) -> str:

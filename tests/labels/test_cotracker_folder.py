@@ -20,7 +20,7 @@ REFERENCE = Path(os.environ.get("TRACKWRIGHT_REFERENCE", "../shared/reference"))
 
 def export(tracks: TrackFile, root: Path, name: str = "clip", **options: object) -> Written:
     frames = Pictures(tracks.n_frames)
-    return export_tracks(tracks, root, "cotracker", ExportOptions(name=name, frames=frames, **options))  # type: ignore[arg-type]
+    return export_tracks(tracks, root, "cotracker", ExportOptions(name=name, frames=frames, **options)).written  # type: ignore[arg-type]
 
 
 def as_the_published_reader(folder: Path) -> dict[str, np.ndarray]:

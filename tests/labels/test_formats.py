@@ -11,11 +11,18 @@ from tracker.files import InputError
 from tracker.labels import ExportOptions, Format, State, TrackFile, export_tracks, find_format, formats, register
 from tracker.labels.formats import spans_by_extent
 
-every_format = pytest.mark.parametrize("entry", formats(), ids=lambda entry: entry.name)
-shared_folder = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+# Every format that writes files which it can read back; those of packages that are not installed are left out.
+WRITTEN = [entry for entry in formats() if entry.write and entry.read and not entry.missing]
+every_format = pytest.mark.parametrize("entry", WRITTEN, ids=lambda entry: entry.name)
+shared_folder = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-def whole_tracks(n_tracks: int = 3, n_frames: int = 6) -> TrackFile:
+def read_back(entry: Format, path: Path, tracks: TrackFile) -> TrackFile:
+    assert entry.read is not None
+    return entry.read(path, facts(tracks))
+
+
+def whole_tracks(n_tracks: int = 4, n_frames: int = 6) -> TrackFile:
     """Tracks that every format can hold: labelled everywhere, with a position."""
     tracks = make_tracks(n_tracks, n_frames, 3, labelled=1.0)
     tracks.state[:, 0] = State.VISIBLE
@@ -29,22 +36,26 @@ def options(tracks: TrackFile) -> ExportOptions:
 
 
 def test_the_formats_of_the_command_line() -> None:
-    assert [entry.name for entry in formats()] == ["cotracker", "long-csv", "npz", "tapvid"]
+    names = {entry.name for entry in formats()}
+    assert names >= {"cotracker", "long-csv", "npz", "tapvid"}
 
 
 @every_format
 def test_what_a_format_keeps_comes_back(entry: Format, tmp_path: Path) -> None:
     tracks = whole_tracks()
     path = tmp_path / f"out{entry.suffix}"
-    written = export_tracks(tracks, path, entry.name, options(tracks))
-    back = entry.read(path, facts(tracks))
-    assert (written.tracks, written.left_out) == (3, 0)
-    assert (back.n_tracks, back.n_frames) == (3, 6)
+    written = export_tracks(tracks, path, entry.name, options(tracks)).written
+    back = read_back(entry, path, tracks)
+    assert (written.tracks, written.left_out) == (4, 0)
+    assert (back.n_tracks, back.n_frames) == (4, 6)
     for field in entry.keeps:
         assert_same(getattr(tracks, field), getattr(back, field), field)
+    if entry.corners:
+        return  # they come back in an order of their own
     visible = tracks.state == State.VISIBLE
-    np.testing.assert_array_equal(back.state == State.VISIBLE, visible)
-    np.testing.assert_allclose(back.xy[visible], tracks.xy[visible], atol=2e-6 * 20)
+    if not entry.hidden:
+        np.testing.assert_array_equal(back.state == State.VISIBLE, visible)
+    np.testing.assert_allclose(back.xy[visible], tracks.xy[visible], atol=entry.rounding + 1e-4)
 
 
 @every_format
@@ -65,10 +76,10 @@ def test_no_export_writes_an_unlabelled_cell(entry: Format, tmp_path: Path, trac
         export_tracks(tracks, path, entry.name, options(tracks))
     except InputError:
         return  # nothing in these tracks that the format could hold
-    back = entry.read(path, facts(tracks))
+    back = read_back(entry, path, tracks)
     known = [tracks.xy[n, t] for n, t in zip(*np.nonzero(tracks.located), strict=True)]
     for xy in back.xy[np.isfinite(back.xy).all(axis=2)]:
-        assert min(float(np.abs(xy - own).max()) for own in known) < 1e-4
+        assert min(float(np.abs(xy - own).max()) for own in known) < entry.rounding + 1e-4
 
 
 def test_an_unknown_format_names_the_known_ones(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ HEADER = "frame,track,name,x,y,state,visibility,confidence,source,approved,pts\n
 @given(tracks=track_files)
 def test_labelled_cells_come_back_to_the_bit(tracks: TrackFile, tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
-    written = export_tracks(tracks, path, "long-csv", ExportOptions())
+    written = export_tracks(tracks, path, "long-csv", ExportOptions()).written
     back = read_long_csv(path, facts(tracks))
     assert written.cells == (tracks.state != State.UNLABELLED).sum()
     lasting = back.n_tracks  # tracks behind the last labelled one leave no trace

@@ -3,6 +3,7 @@
 import os
 import pickle
 import pickletools
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -168,7 +169,7 @@ def test_published_layouts_are_read(file: str, record: str | None) -> None:
     else:
         height, width = video.shape[1:3]
     facts_ = VideoFacts(np.arange(len(video)), Fraction(1, 25), (width, height))
-    tracks = tapvid.read_tapvid(REFERENCE / file, facts_, str(name), "raster")
+    tracks = tapvid.read_tapvid(REFERENCE / file, replace(facts_, record=str(name), normalisation="raster"))
     np.testing.assert_array_equal(tracks.state == State.VISIBLE, ~truth["occluded"])
     visible = ~truth["occluded"]
     raster = truth["points"][visible] * (width, height)
@@ -184,7 +185,7 @@ def test_whole_tracks_come_back(tracks: TrackFile, how: Normalisation, tmp_path:
             export(tracks, tmp_path / "t.pkl", normalisation=how)
         return
     export(tracks, tmp_path / "t.pkl", normalisation=how)
-    back = tapvid.read_tapvid(tmp_path / "t.pkl", facts(tracks), how=how)
+    back = tapvid.read_tapvid(tmp_path / "t.pkl", replace(facts(tracks), normalisation=how))
     seen = tracks.state[whole] == State.VISIBLE
     np.testing.assert_array_equal(back.state == State.VISIBLE, seen)
     np.testing.assert_array_equal(back.state == State.OCCLUDED, ~seen)

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.files import InputError, atomic_output
+from tracker.labels.conventions import OURS
 from tracker.labels.formats import ExportOptions, Format, Frames, VideoFacts, Written, register, spans_by_extent
 from tracker.labels.native import TrackFile
 from tracker.labels.pictures import encode_picture
@@ -152,16 +153,37 @@ def read_mask(path: Path, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     return np.asarray(mask)
 
 
+def _check(tracks: TrackFile, path: Path, options: ExportOptions, written: Written) -> str:
+    """What is wrong with the sequence that was written, read back; the parts of a split export are not read."""
+    if options.gaps == "split":
+        return ""
+    folder = path / options.name
+    video = VideoFacts(tracks.pts, tracks.time_base, tracks.size_wh)
+    try:
+        back = read_cotracker(folder, video)
+    except InputError as error:
+        return str(error)
+    usable = tracks.located
+    rows = usable.all(axis=1) if options.gaps == "drop" else usable.any(axis=1)
+    known = usable[rows]
+    same = back.n_tracks == int(rows.sum()) and np.array_equal(back.xy[known], tracks.xy[rows][known])
+    return "" if same and not np.isfinite(back.xy[~known]).any() else "positions differ"
+
+
 register(
     Format(
         name="cotracker",
         title="CoTracker training folder",
         suffix="",
+        audience="labels",
+        convention=OURS,
+        carries="position, occluded, and which cells may be used",
         keeps=frozenset({"pts", "time_base", "size_wh"}),
         loses="occluded against out of view, hidden cells without a position, visibility, confidence, source, "
         "approval, names",
         write=write_cotracker,
         read=read_cotracker,
+        check=_check,
         gaps=("mask", "drop", "split"),
         needs_video=True,
     )

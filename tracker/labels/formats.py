@@ -1,23 +1,33 @@
 """The register of label formats: what `export --list` prints and what one round-trip test runs over.
 
-A format is one file in this folder that ends with `register(Format(...))` and is imported in
-`tracker/labels/__init__.py`.
+A format is one file in this folder, in `vfx` or in `annotation` that ends with `register(Format(...))`; it is found by
+itself. `tracker.labels.exchange` writes and reads them.
 """
 
+import importlib
+import importlib.util
+import pkgutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from types import ModuleType
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tracker.files import InputError
-from tracker.labels.native import TrackFile, read_tracks, write_tracks
+from tracker.labels.conventions import Convention
+from tracker.labels.native import TrackFile
+from tracker.labels.plate import Plate
 
 Gaps = Literal["drop", "split", "mask"]
+Hidden = Literal["gap", "flag", "linear"]
 Normalisation = Literal["W", "W-1", "raster"]
+Audience = Literal["labels", "annotation", "vfx"]
+Report = Callable[[int, int], None]
 
 
 class Frames(Protocol):
@@ -41,15 +51,31 @@ class Frames(Protocol):
 
 @dataclass(frozen=True)
 class VideoFacts:
-    """What a reader must know of the video that the labels belong to; the fields are those of `TrackFile`."""
+    """What a reader must know of the video that the labels belong to, and what a person may choose about an import.
+
+    Attributes:
+        pts, time_base, size_wh: as in `TrackFile`.
+        plate: the video as the program that wrote the file knew it.
+        start_frame: the number that the video's first frame has in the file, where a person chose it; None: the
+            format's own way (`Convention.first_number`).
+        normalisation, record: TAP-Vid only: what its numbers mean, and which record to read.
+    """
 
     pts: NDArray[np.int64]
     time_base: Fraction
     size_wh: tuple[int, int]
+    plate: Plate = field(default_factory=Plate)
+    start_frame: int | None = None
+    normalisation: Normalisation = "W"
+    record: str | None = None
 
     def empty(self, n_tracks: int) -> TrackFile:
         """Unlabelled tracks over this video."""
         return TrackFile.empty(n_tracks, self.pts, self.time_base, self.size_wh)
+
+
+def _nobody(done: int, total: int) -> None:
+    pass
 
 
 @dataclass(frozen=True)
@@ -62,34 +88,51 @@ class ExportOptions:
         gaps: what happens to tracks that are unlabelled somewhere, where the format cannot say so: "drop" leaves the
             track out, "split" writes one record per labelled stretch, "mask" writes NaN and a validity mask beside it.
             None: what the format does by itself.
+        hidden: what happens to frames on which the point is not visible, in formats of keys: see
+            `tracker.labels.keys.keys_of`. None: what the format does by itself.
         normalisation: TAP-Vid only, see `tracker.labels.tapvid`.
         jpeg: store pictures as JPEG instead of raw pixels or PNG.
-        start_frame: the number that the first frame gets in formats that name frames by number.
+        plate: the video as the receiving program knows it.
+        start_frame: the number of the first frame where a person chose it; None: the format's own way
+            (`Convention.first_number`).
+        reference_frame: index of the frame whose picture a corner pin starts from; None: its first.
+        report: called with (done, total) now and then; may raise, which ends the export and leaves nothing behind.
     """
 
     name: str = "video"
     frames: Frames | None = None
     gaps: Gaps | None = None
+    hidden: Hidden | None = None
     normalisation: Normalisation = "W"
     jpeg: bool = False
-    start_frame: int = 0
+    plate: Plate = field(default_factory=Plate)
+    start_frame: int | None = None
+    reference_frame: int | None = None
+    report: Report = _nobody
 
 
 @dataclass(frozen=True)
 class Written:
-    """What an export wrote.
+    """What a writer wrote.
 
     Attributes:
         tracks: tracks of the source that are in the output.
         left_out: tracks of the source that are not.
         cells: labelled cells in the output.
         note: a sentence the person should read, or "".
+        names: for writers that had to change names: the tracks' names to those in the file.
     """
 
     tracks: int
     left_out: int
     cells: int
     note: str = ""
+    names: dict[str, str] = field(default_factory=dict)
+
+
+Write = Callable[[TrackFile, Path, ExportOptions], Written]
+Read = Callable[[Path, VideoFacts], TrackFile]
+Check = Callable[[TrackFile, Path, ExportOptions, Written], str]
 
 
 @dataclass(frozen=True)
@@ -98,25 +141,61 @@ class Format:
 
     Attributes:
         name: what `--format` takes.
-        title: what people call it.
-        suffix: of its file, "" where it is a folder.
+        title: what people call it, with the program's name first.
+        suffix: of its file, with the dot; "" where it is a folder.
+        audience: who it is for; the dialog groups by it.
+        convention: how it counts pixels and frames.
+        carries: what it can say, in words: states, confidence, names, groups.
+        loses: what it cannot, in words.
         keeps: names of the `TrackFile` fields that come back as they were.
-        loses: what does not, in words.
+        rounding: pixels by which a position may differ after a round trip.
+        write: (tracks, path, options) -> Written; None where it can only be read.
+        read: (path, video) -> tracks; None where nothing here can read it back. Raises InputError.
+        imports: `read` is offered to people; False where it reads no more than what `write` makes.
+        check: (tracks, path, options, written) -> what is wrong with the file that was written, "" for nothing; for
+            formats that the usual comparison (`tracker.labels.exchange`) cannot judge.
         gaps: the ways of dealing with unlabelled cells it offers, its own choice first; empty where it can say them.
+        hidden: the ways of dealing with hidden frames it offers, its own choice first; empty where it says all states.
         needs_video: the writer stores pictures and wants `ExportOptions.frames`.
-        write: (tracks, path, options) -> Written.
-        read: (path, video) -> tracks.
+        extra: the optional dependency (`pip install trackwright[…]`) it needs, and a module by which to tell; "" none.
+        untested: why a person should be careful, as a sentence; "" where files of the application itself were compared.
+        suffixes: of the files an import looks for, where it is more than `suffix`.
+        corners: writes a corner pin, which is made of exactly four tracks.
     """
 
     name: str
     title: str
     suffix: str
-    keeps: frozenset[str]
+    audience: Audience
+    convention: Convention
+    carries: str
     loses: str
-    write: Callable[[TrackFile, Path, ExportOptions], Written]
-    read: Callable[[Path, VideoFacts], TrackFile]
+    write: Write | None = None
+    read: Read | None = None
+    keeps: frozenset[str] = frozenset()
+    rounding: float = 0.0
+    imports: bool = True
+    check: Check | None = None
     gaps: tuple[Gaps, ...] = ()
+    hidden: tuple[Hidden, ...] = ()
     needs_video: bool = False
+    extra: tuple[str, str] = ("", "")
+    untested: str = ""
+    suffixes: tuple[str, ...] = ()
+    corners: bool = False
+
+    @property
+    def readable(self) -> bool:
+        """Whether people may import it."""
+        return self.read is not None and self.imports
+
+    @property
+    def missing(self) -> str:
+        """What must be installed before it can be used, as a sentence; "" where nothing must."""
+        extra, module = self.extra
+        if not extra or importlib.util.find_spec(module) is not None:
+            return ""
+        return f"{self.title} needs a package that is not installed: pip install 'trackwright[{extra}]'"
 
 
 _FORMATS: dict[str, Format] = {}
@@ -130,43 +209,34 @@ def register(entry: Format) -> Format:
     return entry
 
 
+@cache
+def _find_all() -> None:
+    """Import every module beside this one: each registers its formats."""
+    package = importlib.import_module("tracker.labels")
+    for module in pkgutil.walk_packages(package.__path__, "tracker.labels."):
+        importlib.import_module(module.name)
+
+
 def formats() -> tuple[Format, ...]:
     """All formats, by name."""
+    _find_all()
     return tuple(_FORMATS[name] for name in sorted(_FORMATS))
 
 
 def find_format(name: str) -> Format:
     """The format of this name. Raises InputError that lists the names where there is none."""
+    _find_all()
     if name not in _FORMATS:
         raise InputError(f"{name}: there is no such format, the formats are {', '.join(sorted(_FORMATS))}")
     return _FORMATS[name]
 
 
-def export_tracks(tracks: TrackFile, path: Path, name: str, options: ExportOptions) -> Written:
-    """Write tracks in the format called `name`.
-
-    Raises:
-        InputError: no such format, its pictures are missing or of another video, a way with gaps that it does not have,
-            nothing to write, or the path cannot be written.
-    """
-    entry = find_format(name)
-    if options.gaps is not None and options.gaps not in entry.gaps:
-        offered = ", ".join(entry.gaps) or "none"
-        raise InputError(f"{path}: the format {name} has no way '{options.gaps}' with gaps, it has: {offered}")
-    if entry.needs_video:
-        _check_frames(tracks, path, name, options.frames)
-    return entry.write(tracks, path, options)
-
-
-def _check_frames(tracks: TrackFile, path: Path, name: str, frames: Frames | None) -> None:
-    if frames is None:
-        raise InputError(f"{path}: the format {name} stores the pictures too, so it needs the video")
-    video = (frames.frame_count, frames.width, frames.height)
-    if video != (tracks.n_frames, *tracks.size_wh):
-        raise InputError(
-            f"{path}: the tracks are of {tracks.n_frames} frames of {tracks.size_wh[0]}x{tracks.size_wh[1]}, "
-            f"the video has {video[0]} of {video[1]}x{video[2]}"
-        )
+def import_extra(module: str, entry: str, path: Path) -> ModuleType:
+    """A module of an optional dependency, for the format called `entry`. Raises InputError where it is missing."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise InputError(f"{path}: {find_format(entry).missing or f'{module} cannot be imported ({error})'}") from error
 
 
 def spans_by_extent(complete: NDArray[np.bool_]) -> dict[tuple[int, int], list[int]]:
@@ -182,29 +252,3 @@ def spans_by_extent(complete: NDArray[np.bool_]) -> dict[tuple[int, int], list[i
             if end - start > 1:
                 groups.setdefault((start, end), []).append(row)
     return dict(sorted(groups.items()))
-
-
-def _write_native(tracks: TrackFile, path: Path, options: ExportOptions) -> Written:
-    write_tracks(path, tracks)
-    return Written(tracks.n_tracks, 0, int((tracks.state > 0).sum()))
-
-
-def _read_native(path: Path, video: VideoFacts) -> TrackFile:
-    tracks = read_tracks(path)
-    if tracks.n_frames != len(video.pts) or tracks.size_wh != video.size_wh:
-        raise InputError(f"{path}: the tracks belong to another video")
-    return tracks
-
-
-_ALL: Any = frozenset(TrackFile.__dataclass_fields__)
-register(
-    Format(
-        name="npz",
-        title="Trackwright track file",
-        suffix=".npz",
-        keeps=_ALL,
-        loses="groups, colours, locks, undo history and runs of a project",
-        write=_write_native,
-        read=_read_native,
-    )
-)

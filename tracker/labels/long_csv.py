@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from tracker.files import InputError, atomic_output
+from tracker.labels.conventions import OURS
 from tracker.labels.formats import ExportOptions, Format, VideoFacts, Written, register
 from tracker.labels.native import TrackFile
 from tracker.labels.table import Source, State
@@ -33,7 +34,7 @@ def write_long_csv(tracks: TrackFile, path: Path, options: ExportOptions) -> Wri
         lines.writerow(COLUMNS)
         for frame in range(tracks.n_frames):
             for n in np.flatnonzero(labelled[:, frame]).tolist():
-                lines.writerow(_line(tracks, n, frame, options.start_frame, bool(located[n, frame])))
+                lines.writerow(_line(tracks, n, frame, OURS.first_number(options), bool(located[n, frame])))
     kept = int(labelled.any(axis=1).sum())
     return Written(kept, tracks.n_tracks - kept, int(labelled.sum()))
 
@@ -61,7 +62,9 @@ def _number(value: np.float32) -> str:
 
 
 def read_long_csv(path: Path, video: VideoFacts) -> TrackFile:
-    """Read cells; frames count from 0. Only the first five columns of data have to be there, in any order.
+    """Read cells; frames count from 0 unless a person chose another number.
+
+    Only the first five columns of data have to be there, in any order.
 
     A track's query point is its first visible cell. Tracks that have no line come back unlabelled where a later track
     has one.
@@ -98,7 +101,7 @@ def _cells(path: Path, video: VideoFacts) -> Iterator[dict[str, Any]]:
                 raise InputError(f"{path}: line 1: there is no column {missing[0]}")
             for line in lines:
                 try:
-                    cell = _parse(line, len(video.pts))
+                    cell = _parse(line, len(video.pts), OURS.first_number(video))
                 except (ValueError, KeyError, TypeError) as error:
                     raise InputError(f"{path}: line {lines.line_num}: {_reason(error)}") from error
                 if (cell["track"], cell["frame"]) in seen:
@@ -115,10 +118,11 @@ def _reason(error: Exception) -> str:
     return f"{error.args[0]!r} is not known" if isinstance(error, KeyError) else str(error)
 
 
-def _parse(line: dict[str, str], n_frames: int) -> dict[str, Any]:
-    frame, track = int(line["frame"]), int(line["track"])
+def _parse(line: dict[str, str], n_frames: int, first: int) -> dict[str, Any]:
+    number, track = int(line["frame"]), int(line["track"])
+    frame = number - first
     if not 0 <= frame < n_frames:
-        raise ValueError(f"frame {frame} is outside the video's 0 to {n_frames - 1}")
+        raise ValueError(f"frame {number} is outside the video's {first} to {first + n_frames - 1}")
     if track < 0:
         raise ValueError(f"track {track} is negative")
     x, y = _float(line["x"]), _float(line["y"])
@@ -150,10 +154,13 @@ register(
         name="long-csv",
         title="long CSV, one line per labelled cell",
         suffix=".csv",
+        audience="labels",
+        convention=OURS,
+        carries="all states, visibility, confidence, source, approval, names",
         keeps=frozenset(
             {"xy", "state", "visibility", "confidence", "source", "approved", "names", "pts", "time_base", "size_wh"}
         ),
-        loses="positions that a tracker itself disowns, query points (the first visible cell when read back)",
+        loses="positions that a tracker itself disowns, query points (the first visible cell when read back), groups",
         write=write_long_csv,
         read=read_long_csv,
     )

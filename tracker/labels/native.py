@@ -31,6 +31,9 @@ _LAYOUT: dict[str, tuple[np.dtype[Any] | str, tuple[str | int, ...]]] = {
     "size_wh": (np.dtype(np.int64), (2,)),
 }
 
+# What files of the same version may lack.
+_OPTIONAL: dict[str, tuple[np.dtype[Any] | str, tuple[str | int, ...]]] = {"groups": ("U", ("N",))}
+
 
 @dataclass
 class TrackFile:
@@ -48,6 +51,7 @@ class TrackFile:
         pts: (T,) int64 presentation timestamps in units of `time_base` seconds; frame t is the t-th shown.
         time_base: seconds per timestamp unit.
         size_wh: width and height of the displayed frame in pixels.
+        groups: N names of groups, "" for none; files without them have none.
     """
 
     xy: NDArray[np.float32]
@@ -61,6 +65,11 @@ class TrackFile:
     pts: NDArray[np.int64]
     time_base: Fraction
     size_wh: tuple[int, int]
+    groups: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        if not len(self.groups):
+            self.groups = [""] * self.n_tracks
 
     @property
     def n_tracks(self) -> int:
@@ -117,6 +126,7 @@ class TrackFile:
             pts=np.asarray(pts, np.int64),
             time_base=time_base,
             size_wh=size_wh,
+            groups=[track.group for track in table.tracks],
         )
 
     def to_table(self) -> TrackTable:
@@ -126,8 +136,10 @@ class TrackFile:
         for name in ("xy", "state", "visibility", "confidence", "source", "approved"):
             getattr(cells, name)[:] = getattr(self, name).swapaxes(0, 1)
         tracks = [
-            TrackInfo(id=i, name=name, query_point=(float(t), float(x), float(y)), colour=colour_for(i))
-            for i, (name, (t, x, y)) in enumerate(zip(self.names, self.query_points, strict=True), start=1)
+            TrackInfo(id=i, name=name, query_point=(float(t), float(x), float(y)), colour=colour_for(i), group=group)
+            for i, (name, group, (t, x, y)) in enumerate(
+                zip(self.names, self.groups, self.query_points, strict=True), start=1
+            )
         ]
         table.insert(tracks, cells)
         return table
@@ -165,6 +177,8 @@ def write_tracks(path: str | PathLike[str], tracks: TrackFile) -> None:
         "time_base": np.array(tracks.time_base.as_integer_ratio(), np.int64),
         "size_wh": np.array(tracks.size_wh, np.int64),
     }
+    if any(tracks.groups):
+        arrays["groups"] = np.array(tracks.groups, dtype=np.str_).reshape(-1)
     fault = _fault(arrays)
     if fault:
         raise ValueError(fault)
@@ -191,8 +205,11 @@ def read_tracks(path: str | PathLike[str]) -> TrackFile:
     numerator, denominator = arrays.pop("time_base").tolist()
     width, height = arrays.pop("size_wh").tolist()
     names = arrays.pop("names").tolist()
+    groups = arrays.pop("groups").tolist() if "groups" in arrays else ()
     cells = {name: arrays[name] for name in _LAYOUT if name in arrays}
-    return TrackFile(**cells, names=names, time_base=Fraction(numerator, denominator), size_wh=(width, height))
+    return TrackFile(
+        **cells, names=names, time_base=Fraction(numerator, denominator), size_wh=(width, height), groups=groups
+    )
 
 
 def _load(path: Path) -> dict[str, NDArray[Any]]:
@@ -202,7 +219,7 @@ def _load(path: Path) -> dict[str, NDArray[Any]]:
                 raise InputError(f"{path}: this is not an .npz file")
             handle.seek(0)
             with np.load(handle, allow_pickle=False) as archive:
-                wanted = [name for name in (*_LAYOUT, "format_version") if name in archive.files]
+                wanted = [name for name in (*_LAYOUT, *_OPTIONAL, "format_version") if name in archive.files]
                 return {name: archive[name] for name in wanted}
     except InputError:
         raise
@@ -219,7 +236,8 @@ def _fault(arrays: dict[str, NDArray[Any]]) -> str:
         return f"the track file has no {missing[0]}"
     state = arrays["state"]
     sizes = {"N": state.shape[0], "T": state.shape[1]} if state.ndim == 2 else {"N": -1, "T": -1}
-    for name, (dtype, letters) in _LAYOUT.items():
+    present = _LAYOUT | {name: layout for name, layout in _OPTIONAL.items() if name in arrays}
+    for name, (dtype, letters) in present.items():
         array = arrays[name]
         kind_ok = array.dtype.kind == dtype if isinstance(dtype, str) else array.dtype == dtype
         if not kind_ok:

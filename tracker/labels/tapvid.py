@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.files import InputError, atomic_output
+from tracker.labels.conventions import OURS
 from tracker.labels.formats import (
     ExportOptions,
     Format,
@@ -118,19 +119,18 @@ def _jpegs(frames: Frames, start: int, end: int) -> Iterator[bytes]:
         yield encode_picture(picture, ".jpg")
 
 
-def read_tapvid(path: Path, video: VideoFacts, record: str | None = None, how: Normalisation = "W") -> TrackFile:
+def read_tapvid(path: Path, video: VideoFacts) -> TrackFile:
     """Read one record as imported tracks: all cells labelled, positions only where visible.
 
     Args:
         path: a pickle, a dict by name or a list of records.
-        video: of the record.
-        record: its name, or its number in a list; may be left out where there is only one.
-        how: what the numbers mean.
+        video: of the record; says what the numbers mean and the record's name, or its number in a list, which may be
+            left out where there is only one.
 
     Raises:
         InputError: not such a file, no such record, or the record is of another video.
     """
-    name, content = _choose(path, record)
+    name, content = _choose(path, video.record)
     try:
         pictures, points, occluded = content["video"], np.asarray(content["points"]), np.asarray(content["occluded"])
     except (KeyError, TypeError, IndexError) as error:
@@ -148,7 +148,7 @@ def read_tapvid(path: Path, video: VideoFacts, record: str | None = None, how: N
     tracks = video.empty(len(points))
     visible = ~occluded.astype(bool) & np.isfinite(points).all(axis=2)
     tracks.state[:] = np.where(occluded, State.OCCLUDED, np.where(visible, State.VISIBLE, State.UNLABELLED))
-    tracks.xy[visible] = denormalise(points[visible], size_wh, how)
+    tracks.xy[visible] = denormalise(points[visible], size_wh, video.normalisation)
     tracks.source[tracks.state != State.UNLABELLED] = Source.IMPORTED
     tracks.query_from_first_visible()
     return tracks
@@ -198,6 +198,9 @@ register(
         name="tapvid",
         title="TAP-Vid pickle",
         suffix=".pkl",
+        audience="labels",
+        convention=OURS,
+        carries="position and occluded, of every frame",
         keeps=frozenset({"pts", "time_base", "size_wh"}),
         loses="positions of hidden points, occluded against out of view, visibility, confidence, source, approval, "
         "names, tracks with unlabelled gaps (unless split)",

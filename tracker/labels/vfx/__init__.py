@@ -1,0 +1,1 @@
+"""Formats of compositing and matchmove programs, one file per program."""
