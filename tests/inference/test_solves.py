@@ -1,5 +1,7 @@
 """Motions that are known are found again, whatever some tracks say."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -34,7 +36,7 @@ def moved(kind: SolveKind, n_tracks: int, seed: int) -> tuple[NDArray[np.float32
     points = np.concatenate([corners, rng.uniform(20, SIZE - 20, (max(0, n_tracks - 4), 2))])[:n_tracks]
     ways = np.stack([np.eye(3) if t == REFERENCE else motion(kind, rng) for t in range(FRAMES)])  # from the reference
     xy = np.stack([map_points(way, points) for way in ways], axis=1)
-    return xy.astype(np.float32), np.linalg.inv(ways)
+    return xy.astype(np.float32), np.linalg.inv(ways).astype(np.float64)
 
 
 def error(solve_matrix: NDArray[np.float64], true: NDArray[np.float64], at: NDArray[np.floating]) -> float:
@@ -214,7 +216,12 @@ def test_the_same_input_gives_the_same_answer() -> None:
     ],
 )
 def test_what_makes_no_sense_is_refused(change: dict[str, object], says: str) -> None:
-    asked = {"xy": np.zeros((4, 5, 2), np.float32), "usable": np.ones((4, 5), bool), "reference": 0, "kind": "affine"}
+    asked: dict[str, Any] = {
+        "xy": np.zeros((4, 5, 2), np.float32),
+        "usable": np.ones((4, 5), bool),
+        "reference": 0,
+        "kind": "affine",
+    }
     with pytest.raises(ValueError, match=says):
         solve_motion(**(asked | change))
 

@@ -5,7 +5,7 @@ Positions are pixels with (0, 0) in the centre of the top-left one, as everywher
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import get_args
+from typing import Any, get_args
 
 import cv2
 import numpy as np
@@ -171,12 +171,14 @@ def _consensus(source: Floats, target: Floats, kind: SolveKind) -> Bools:
         moved = target - source
         off = moved - np.median(moved, axis=0)
         return np.hypot(off[:, 0], off[:, 1]) <= OUTLIER_PX
-    options = {"ransacReprojThreshold": OUTLIER_PX, "maxIters": SEARCHES, "confidence": CERTAINTY}
+    options: dict[str, Any] = {"ransacReprojThreshold": OUTLIER_PX, "maxIters": SEARCHES, "confidence": CERTAINTY}
+    mask: Any
     if kind == "homography":
         _, mask = cv2.findHomography(source, target, method=cv2.RANSAC, **options)
+    elif kind == "similarity":
+        _, mask = cv2.estimateAffinePartial2D(source, target, method=cv2.RANSAC, refineIters=0, **options)
     else:
-        estimate = cv2.estimateAffinePartial2D if kind == "similarity" else cv2.estimateAffine2D
-        _, mask = estimate(source, target, method=cv2.RANSAC, refineIters=0, **options)
+        _, mask = cv2.estimateAffine2D(source, target, method=cv2.RANSAC, refineIters=0, **options)
     return np.zeros(len(source), dtype=bool) if mask is None else mask[:, 0] > 0
 
 
