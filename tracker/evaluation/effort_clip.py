@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tracker.evaluation.labelled import Frames, LabelledVideo
 from tracker.evaluation.metrics import METRIC_SIDE
+from tracker.video import ViewTransform
 
 HELD_BYTES = 2 << 30  # clips that take more are decoded again for every pass
 
@@ -30,6 +31,8 @@ class ClipFrames:
     first_frame_number = 0
     has_audio = False
     codec = ""
+    missing: tuple[int, ...] = ()
+    view = ViewTransform()
 
     def __init__(self, name: str, opened: Frames, count: int, held_bytes: int = HELD_BYTES) -> None:
         # Features are kept for one clip at a time. They are named by a file that is there, which a made clip has not.

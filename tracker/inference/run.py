@@ -273,7 +273,8 @@ class TrackRun:
         moments = origin + prediction.first_frame + np.arange(len(prediction.tracks))
         starts = np.array([self._following.get(int(i), self._high) for i in prediction.ids])
         rows = np.flatnonzero((moments >= self._low) & (moments < self._high))[:: self._sign]
-        known = starts <= moments[rows, None]
+        # Missing frames were tracked on the picture before them: nobody knows anything there.
+        known = (starts <= moments[rows, None]) & ~np.isin(self._sign * moments[rows], self._source.missing)[:, None]
         if not known.any():
             return
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,8 +13,8 @@ from tracker.files import InputError
 from tracker.inference.feature_cache import FeatureCache, feature_cache
 from tracker.inference.feature_store import FrameEntry
 from tracker.inference.lucas_kanade import grey_picture
-from tracker.inference.session import Cancelled, FrameKey, ShouldStop
-from tracker.video import FrameSource, ImageSequence
+from tracker.inference.session import Cancelled, FrameKey, Prediction, ShouldStop
+from tracker.video import FrameSource, ImageSequence, present_frame
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,7 +26,7 @@ OnRead = Callable[[], object]
 
 
 def source_key(source: FrameSource) -> bytes:
-    """16 bytes that name a video, or a sequence of pictures, as it is now: where it lies, its sizes and its times.
+    """16 bytes that name a video, or a sequence of pictures, as it is now: its place, sizes, times and look.
 
     Raises:
         InputError: the files are not there any more or cannot be asked.
@@ -37,14 +38,45 @@ def source_key(source: FrameSource) -> bytes:
         stats = [(path.name, stat.st_size, stat.st_mtime_ns) for path in paths for stat in [path.stat()]]
     except OSError as error:
         raise InputError(f"{source.path}: the file cannot be read ({error.strerror})") from error
-    facts = (str(source.path.resolve()), source.name, source.frame_count, source.width, source.height, stats)
+    facts = (
+        str(source.path.resolve()),
+        source.name,
+        source.frame_count,
+        source.width,
+        source.height,
+        stats,
+        source.view.key,
+    )
     return hashlib.blake2b(repr(facts).encode(), digest_size=16).digest()
 
 
 def frame_keys(source: FrameSource) -> FrameKey:
-    """Names for the frames of a source, by their numbers. Raises InputError as `source_key`."""
-    key = source_key(source)
-    return lambda index: key + index.to_bytes(8, "little")
+    """Names for the frames of a source, by their numbers; a missing frame has that of the frame that stands in for it.
+
+    Raises InputError as `source_key`.
+    """
+    key, missing = source_key(source), source.missing
+    return lambda index: key + present_frame(missing, index).to_bytes(8, "little")
+
+
+def without_missing(prediction: Prediction, missing: Sequence[int]) -> Prediction:
+    """The same with nothing known on frames that a sequence lacks: what a tracker says there, it says of the picture
+    before."""
+    gone = np.isin(np.arange(prediction.first_frame, prediction.end_frame), missing)
+    if not gone.any():
+        return prediction
+
+    def blank(values: NDArray[np.float32], nothing: float = np.nan) -> NDArray[np.float32]:
+        return np.where(gone[:, None], np.float32(nothing), values)
+
+    return replace(
+        prediction,
+        tracks=np.where(gone[:, None, None], np.float32(np.nan), prediction.tracks),
+        visibility=blank(prediction.visibility, 0),
+        confidence=blank(prediction.confidence, 0),
+        disagreement=None if prediction.disagreement is None else blank(prediction.disagreement),
+        patch_change=None if prediction.patch_change is None else blank(prediction.patch_change),
+    )
 
 
 class Supplied(NamedTuple):
@@ -149,6 +181,6 @@ def _decode(
     for index in sorted(indices):
         if should_stop is not None and should_stop():
             raise Cancelled
-        yield index, source.frame(index)
+        yield index, source.frame(present_frame(source.missing, index))
         if on_read is not None:
             on_read()

@@ -3,8 +3,9 @@
 from tracker.video.cache import FrameCache, prefetch_order
 from tracker.video.picture import PixelFormat
 from tracker.video.reader import VideoReader
-from tracker.video.sequence import ImageSequence
+from tracker.video.sequence import ImageSequence, present_frame
 from tracker.video.source import FrameSource, content_hash, open_source
+from tracker.video.view_transform import ViewTransform, default_view
 from tracker.video.writer import VideoWriter
 
 __all__ = [
@@ -14,7 +15,10 @@ __all__ = [
     "PixelFormat",
     "VideoReader",
     "VideoWriter",
+    "ViewTransform",
     "content_hash",
+    "default_view",
     "open_source",
     "prefetch_order",
+    "present_frame",
 ]

@@ -8,6 +8,8 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
+from tracker.video.view_transform import ViewTransform
+
 PixelFormat = Literal["rgb24", "bgra"]
 
 
@@ -60,28 +62,47 @@ class PictureConverter:
     (BT.601, limited) where it is not tagged. Pixels that are not square stay as they are stored.
     """
 
-    def __init__(self, pixel_format: PixelFormat, width: int, height: int, orientation: Orientation) -> None:
+    def __init__(
+        self, pixel_format: PixelFormat, width: int, height: int, orientation: Orientation, view: ViewTransform
+    ) -> None:
         """`width` and `height` are the displayed ones; stored frames of another size are scaled to them."""
         self._pixel_format = pixel_format
         self._stored_size = orientation.displayed_size(width, height)
         self._orientation = orientation
+        self._view = view
         self._reformatter = VideoReformatter()
 
     def __call__(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
         """(H, W, 3) RGB or (H, W, 4) BGRA uint8, C-contiguous and read-only; BGRA is opaque."""
-        width, height = self._stored_size
+        if not self._view.is_identity:
+            return finish(self._view.apply(self._codes(frame)), self._pixel_format, self._orientation)
         # swscale leaves the last columns of bgra unwritten when the width is no multiple of 8, and keeps transparency.
-        detour = self._pixel_format == "bgra" and (width % 8 != 0 or _has_alpha(frame))
+        plain = self._pixel_format == "rgb24" or self._stored_size[0] % 8 != 0 or _has_alpha(frame)
+        if plain:
+            return finish(_pixels_of(self._reformat(frame, "rgb24")), self._pixel_format, self._orientation)
+        return _settled(self._orientation.apply(_pixels_of(self._reformat(frame, "bgra"))))
+
+    def _reformat(self, frame: av.VideoFrame, pixel_format: str) -> av.VideoFrame:
         # One thread: with several, swscale's bgra overruns rows into the next thread's part.
-        converted = self._reformatter.reformat(
-            frame, width, height, "rgb24" if detour else self._pixel_format, threads=1
-        )
-        pixels = _pixels_of(converted)
-        if detour:
-            pixels = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGRA).astype(np.uint8, copy=False)
-        pixels = np.ascontiguousarray(self._orientation.apply(pixels))
-        pixels.flags.writeable = False
-        return pixels
+        return self._reformatter.reformat(frame, *self._stored_size, pixel_format, threads=1)
+
+    def _codes(self, frame: av.VideoFrame) -> NDArray[np.uint8] | NDArray[np.uint16]:
+        """(H, W, 3) stored RGB, uint16 where there are more than 8 bits."""
+        deep = max(component.bits for component in frame.format.components) > 8
+        pixels = _pixels_of(self._reformat(frame, "rgb48le" if deep else "rgb24"))
+        return pixels.view(np.uint16) if deep else pixels
+
+
+def finish(rgb: NDArray[np.uint8], pixel_format: PixelFormat, orientation: Orientation) -> NDArray[np.uint8]:
+    """Stored RGB (H, W, 3) as the picture that is displayed, C-contiguous and read-only."""
+    pixels = rgb if pixel_format == "rgb24" else np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGRA), np.uint8)
+    return _settled(orientation.apply(pixels))
+
+
+def _settled(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    pixels = np.ascontiguousarray(pixels)
+    pixels.flags.writeable = False
+    return pixels
 
 
 def _has_alpha(frame: av.VideoFrame) -> bool:
@@ -89,8 +110,8 @@ def _has_alpha(frame: av.VideoFrame) -> bool:
 
 
 def _pixels_of(frame: av.VideoFrame) -> NDArray[np.uint8]:
-    """The pixels of a packed frame without the padding of its rows; a view, which keeps the frame alive."""
+    """The bytes of a packed frame's pixels without the padding of its rows; a view, which keeps the frame alive."""
     plane = frame.planes[0]
-    channels = len(frame.format.components)
+    size = frame.format.padded_bits_per_pixel // 8
     rows = np.frombuffer(memoryview(cast(bytes, plane)), np.uint8).reshape(-1, plane.line_size)
-    return rows[: frame.height, : frame.width * channels].reshape(frame.height, frame.width, channels)
+    return rows[: frame.height, : frame.width * size].reshape(frame.height, frame.width, size)

@@ -13,6 +13,7 @@ from tracker.files import InputError
 from tracker.video.decoder import StreamDecoder, Threads, open_container, picture_stream
 from tracker.video.index import load_index
 from tracker.video.picture import PictureConverter, PixelFormat
+from tracker.video.view_transform import ViewTransform
 
 _BACKWARD_BYTES = 256 * 2**20  # decoded frames held while reading backwards,
 _BACKWARD_FRAMES = 64  # and how many at most: the first one waits for all of them
@@ -30,12 +31,20 @@ class VideoReader:
         frame_count: frames that can be shown, counted from the packets, whatever the file's header claims.
         width, height: displayed size in pixels, rotation applied; pixels that are not square stay as stored.
         fps: average rate. pts: (T,) int64 presentation times in `time_base`, ascending.
-        first_frame_number: 0. codec: FFmpeg's name of the decoder.
+        first_frame_number: 0. codec: FFmpeg's name of the decoder. missing: none.
+        view: what is done to the pictures once they are RGB.
     """
 
     first_frame_number = 0
+    missing: tuple[int, ...] = ()
 
-    def __init__(self, path: str | Path, pixel_format: PixelFormat = "rgb24", threads: Threads = "slice") -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        pixel_format: PixelFormat = "rgb24",
+        threads: Threads = "slice",
+        view: ViewTransform | None = None,
+    ) -> None:
         """
         Args:
             pixel_format: "rgb24" gives (H, W, 3) RGB, "bgra" (H, W, 4) opaque BGRA.
@@ -55,7 +64,8 @@ class VideoReader:
         self.time_base: Fraction = index.time_base
         self.has_audio = index.has_audio
         self.codec = index.codec
-        self._convert = PictureConverter(pixel_format, index.width, index.height, index.orientation)
+        self.view = ViewTransform() if view is None else view
+        self._convert = PictureConverter(pixel_format, index.width, index.height, index.orientation, self.view)
         self._decoder = StreamDecoder(self.path, threads)
         # The newest frame the decoder gave and its number; -1 before the first, None where it stands is not known.
         self._at: int | None = -1

@@ -11,15 +11,11 @@ from numpy.typing import NDArray
 
 from tracker.files import InputError
 from tracker.video.decoder import Threads
+from tracker.video.names import PICTURE_SUFFIXES, pictures_around, pictures_of_folder, pictures_of_pattern
 from tracker.video.picture import PixelFormat
 from tracker.video.reader import VideoReader
-from tracker.video.sequence import (
-    PICTURE_SUFFIXES,
-    ImageSequence,
-    pictures_around,
-    pictures_of_folder,
-    pictures_of_pattern,
-)
+from tracker.video.sequence import ImageSequence
+from tracker.video.view_transform import ViewTransform
 
 _HASHED_SAMPLES = 5
 
@@ -41,6 +37,8 @@ class FrameSource(Protocol):
     first_frame_number: int
     has_audio: bool
     codec: str
+    missing: tuple[int, ...]
+    view: ViewTransform
 
     def frame(self, index: int) -> NDArray[np.uint8]: ...
     def frames(self, start: int, stop: int, step: int = 1) -> Iterator[NDArray[np.uint8]]: ...
@@ -49,28 +47,35 @@ class FrameSource(Protocol):
     def __exit__(self, *_: object) -> None: ...
 
 
-def open_source(path: str | Path, pixel_format: PixelFormat = "rgb24", threads: Threads = "slice") -> FrameSource:
+def open_source(
+    path: str | Path,
+    pixel_format: PixelFormat = "rgb24",
+    threads: Threads = "slice",
+    view: ViewTransform | None = None,
+) -> FrameSource:
     """Opens a video file, a folder of numbered pictures, one picture (and with it the sequence it belongs to), or a
-    sequence named as shot.####.exr or shot.%04d.exr.
+    sequence named as shot.####.exr, shot.%04d.exr or shot.$F4.exr.
 
     Args:
         pixel_format: "rgb24" for (H, W, 3) RGB, "bgra" for (H, W, 4) opaque BGRA.
         threads: "slice" to answer single frames soon, "auto" to read long stretches fast. Pictures need neither.
+        view: how the stored numbers are shown; where None, by the kind of the file: scene-linear light for EXR,
+            densities for DPX that says so, and everything else as it is.
 
     Raises:
         InputError: nothing there can be shown; the message names the file and the reason.
     """
     path = Path(path)
     if path.is_dir():
-        return ImageSequence(pictures_of_folder(path), pixel_format)
+        return ImageSequence(pictures_of_folder(path), pixel_format, view)
     if path.exists():
         if path.suffix.lower() in PICTURE_SUFFIXES:
-            return ImageSequence(pictures_around(path), pixel_format)
-        return VideoReader(path, pixel_format, threads)
+            return ImageSequence(pictures_around(path), pixel_format, view)
+        return VideoReader(path, pixel_format, threads, view)
     pictures = pictures_of_pattern(path)
     if pictures is None:
         raise InputError(f"{path}: the file does not exist")
-    return ImageSequence(pictures, pixel_format)
+    return ImageSequence(pictures, pixel_format, view)
 
 
 def content_hash(source: FrameSource) -> str:
