@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from PySide6.QtCore import QPoint, QPointF, QRectF
 from PySide6.QtWidgets import QGraphicsView, QWidget
 
-from app.canvas.mapping import Mapping
+from app.canvas.mapping import Mapping, Warp
 
 LARGEST_SCALE = 128.0
 SMALLEST_OF_FIT = 0.25
@@ -25,6 +26,7 @@ class Camera:
 
     Attributes:
         fitted: whether the whole picture is to be shown, also when the window's size changes.
+        warp: carries the shown picture to the plane that is looked at; None while they are the same.
     """
 
     def __init__(
@@ -36,6 +38,7 @@ class Camera:
         self._picture = picture
         self._moved = moved
         self.fitted = True
+        self.warp: Warp | None = None
         box.sigResized.connect(self._resized)
 
     # -- where things are
@@ -43,7 +46,7 @@ class Camera:
     def mapping(self) -> Mapping:
         """Where picture pixels lie in the viewport now."""
         transform = self._box.childTransform() * self._box.sceneTransform() * self._graphics.viewportTransform()
-        return Mapping(transform.m11(), transform.dx(), transform.dy())
+        return Mapping(transform.m11(), transform.dx(), transform.dy(), self.warp)
 
     def to_view(self, x: float, y: float) -> QPoint:
         """The viewport's pixel that shows the picture position (x, y)."""
@@ -70,7 +73,7 @@ class Camera:
 
     def zoom(self, factor: float, at: QPointF) -> None:
         """Zoom so that the pixel below a viewport position stays there."""
-        mapping = self.mapping()
+        mapping = self.mapping().flat
         smallest = min(self._fit_scale() * SMALLEST_OF_FIT, LARGEST_SCALE)
         scale = min(LARGEST_SCALE, max(smallest, mapping.scale * factor))
         at = at + self.half_pixel()
@@ -82,22 +85,34 @@ class Camera:
 
     def pan(self, by: QPointF) -> None:
         """Shift the picture by viewport pixels."""
-        mapping = self.mapping()
+        mapping = self.mapping().flat
         middle = QPointF(self._viewport.width() / 2, self._viewport.height() / 2)
         self.fitted = False
         self._look(mapping.scale, *mapping.to_image(middle - by))
 
+    def shift(self, dx: float, dy: float) -> None:
+        """Look so many pixels of the plane farther right and down, at the same size."""
+        mapping = self.mapping().flat
+        middle = QPointF(self._viewport.width() / 2, self._viewport.height() / 2)
+        x, y = mapping.to_image(middle)
+        self.fitted = False
+        self._look(mapping.scale, x + dx, y + dy)
+
     def go_close(self, x: float, y: float) -> None:
         """Put a position into the middle, large."""
         self.fitted = False
-        self._look(max(CLOSE_SCALE, self.mapping().scale), x, y)
+        self._look(max(CLOSE_SCALE, self.mapping().scale), *self._on_plane(x, y))
 
     def show(self, area: QRectF) -> None:
         """Put a part of the picture, in its pixels, into the middle, whole and as large as it can be."""
         self.fitted = False
         room = self._viewport.size()
         scale = min(room.width() / max(1.0, area.width()), room.height() / max(1.0, area.height()))
-        self._look(min(LARGEST_SCALE, scale), area.center().x(), area.center().y())
+        self._look(min(LARGEST_SCALE, scale), *self._on_plane(area.center().x(), area.center().y()))
+
+    def _on_plane(self, x: float, y: float) -> tuple[float, float]:
+        place_x, place_y = self.mapping().plane(np.array([x, y])).tolist()
+        return place_x, place_y
 
     def _fit_scale(self) -> float:
         width, height = self._picture()

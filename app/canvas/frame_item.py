@@ -4,11 +4,13 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 from PySide6.QtCore import QLineF, QRectF
-from PySide6.QtGui import QColor, QImage, QPainter, QPen
+from PySide6.QtGui import QColor, QImage, QPainter, QPen, QTransform
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
 NEAREST_FROM = 4.0  # screen pixels per picture pixel from which pixels are shown as squares
 GRID_FROM = 12.0  # … and from which lines are drawn between them
+EVERYWHERE = QRectF(-1e7, -1e7, 2e7, 2e7)
+NOT_QUITE_ONE = 1 + 1e-6  # a scale of exactly 1 makes Qt put pictures at whole pixels
 
 
 class FrameItem(pg.GraphicsObject):
@@ -18,6 +20,13 @@ class FrameItem(pg.GraphicsObject):
         super().__init__()
         self._array: NDArray[np.uint8] | None = None  # keeps the memory alive that the image looks at
         self._image = QImage()
+        self._warp: QTransform | None = None
+
+    def set_warp(self, warp: QTransform | None) -> None:
+        """Paint the frame as this carries its pixels; None for as it is."""
+        if warp != self._warp:
+            self.prepareGeometryChange()
+            self._warp = warp
 
     def set_image(self, array: NDArray[np.uint8]) -> None:
         """Show (H, W, 4) uint8 blue, green, red, unused. Raises ValueError for anything else."""
@@ -47,7 +56,10 @@ class FrameItem(pg.GraphicsObject):
         return self._image.width(), self._image.height()
 
     def boundingRect(self) -> QRectF:
-        """The area of all pixels: from −0.5 to W − 0.5."""
+        """The area of all pixels, from −0.5 to W − 0.5; while the frame is warped, anything."""
+        return self._pixels() if self._warp is None else EVERYWHERE
+
+    def _pixels(self) -> QRectF:
         width, height = self.size
         return QRectF(-0.5, -0.5, width, height)
 
@@ -57,10 +69,15 @@ class FrameItem(pg.GraphicsObject):
             return
         scale = painter.worldTransform().m11()
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, scale < NEAREST_FROM)
-        painter.drawImage(self.boundingRect(), self._image)
-        if scale >= GRID_FROM:
+        if self._warp is not None:
+            painter.setWorldTransform(self._warp * painter.worldTransform())
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        elif scale == 1:
+            painter.scale(NOT_QUITE_ONE, NOT_QUITE_ONE)
+        painter.drawImage(self._pixels(), self._image)
+        if scale >= GRID_FROM and self._warp is None:
             view = self.viewRect()
-            self._draw_grid(painter, view.intersected(self.boundingRect()), scale)
+            self._draw_grid(painter, view.intersected(self._pixels()), scale)
 
     def _draw_grid(self, painter: QPainter, area: QRectF, scale: float) -> None:
         strength = min(1.0, (scale - GRID_FROM) / GRID_FROM + 0.4)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pyqtgraph as pg
 from PySide6.QtCore import QRectF
-from PySide6.QtGui import QImage, QPainter
+from PySide6.QtGui import QImage, QPainter, QTransform
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
 from app.canvas.brush import Area, Bitmap
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from app.canvas.view import CanvasView
 
 Place = tuple[Mapping, tuple[int, int], float]  # mapping, size of the viewport and ratio in device pixels
+LARGEST_WARPED = 2048  # pixels of the longer side of a mask that is drawn once for all warps
 
 
 class MaskItem(pg.GraphicsObject):
@@ -64,6 +65,10 @@ class MaskItem(pg.GraphicsObject):
         if self._stroke_kept is None or self._stroke_kept[0] != place:
             self.update()
             return
+        if self._canvas.mapping().warp is not None:
+            self._stroke_kept[1].redraw(self._stroke[1], area)
+            self.update()
+            return
         left, top, right, bottom = self._stroke_kept[1].redraw(self._stroke[1], area)
         ratio = place[2]
         if left < right and top < bottom:
@@ -83,6 +88,9 @@ class MaskItem(pg.GraphicsObject):
             return
         painter.resetTransform()
         place = self._place()
+        if self._canvas.mapping().warp is not None:
+            painter.setTransform(self._from_place(place))
+            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         replaced = self._stroke[0] if self._stroke is not None else None
         infos = [i for i in self._document.masks.infos if i.id not in self._canvas.hidden_masks and i.id != replaced]
         for info in sorted(infos, key=lambda info: info.id == self._canvas.view.mask):
@@ -116,9 +124,20 @@ class MaskItem(pg.GraphicsObject):
         return kept[1]
 
     def _place(self) -> Place:
-        view = self._canvas.viewport
+        """Where pictures of masks are drawn for: the viewport; while the frame is warped, a sheet of their own."""
+        view, mapping = self._canvas.viewport, self._canvas.mapping()
         ratio = view.devicePixelRatioF()
-        return self._canvas.mapping(), (round(view.width() * ratio), round(view.height() * ratio)), ratio
+        if mapping.warp is None:
+            return mapping, (round(view.width() * ratio), round(view.height() * ratio)), ratio
+        width, height = self._canvas.picture_size
+        scale = min(1.0, LARGEST_WARPED / max(1, width, height))
+        return Mapping(scale, scale / 2, scale / 2), (round(width * scale), round(height * scale)), 1.0
+
+    def _from_place(self, place: Place) -> QTransform:
+        """From the sheet to the viewport."""
+        sheet = place[0]
+        back = QTransform(sheet.scale, 0.0, 0.0, sheet.scale, sheet.offset_x, sheet.offset_y).inverted()[0]
+        return back * self._canvas.mapping().transform()
 
 
 def _draw(painter: QPainter, picture: MaskPicture, ratio: float) -> None:

@@ -21,6 +21,7 @@ from app.canvas.mapping import Mapping
 from app.canvas.mask_item import MaskItem
 from app.canvas.picking import Picker
 from app.canvas.placing import Placing
+from app.canvas.preview import Preview
 from app.canvas.tool import Pointer, Tool
 from app.canvas.tool_item import ToolItem
 from app.canvas.tools import make_tools
@@ -28,7 +29,7 @@ from app.canvas.viewport import Viewport
 from app.document.project import Document
 from app.document.view_state import ViewState
 
-TOOL_LAYER = 100.0  # above all layers of a document
+INSERT_LAYER, TOOL_LAYER = 0.5, 100.0  # between the picture and the layers of a document, and above them
 
 
 class CanvasView(QWidget):
@@ -48,6 +49,8 @@ class CanvasView(QWidget):
         camera: what part of the picture is seen.
         placing: anchors placed by hand.
         picker: which tracks a place on screen means.
+        preview: the view locked to tracks, stabilised, or with an insert.
+        dragging: whether the left button is held.
     """
 
     hint = Signal(str)
@@ -61,6 +64,7 @@ class CanvasView(QWidget):
         self.document: Document | None = None
         self.view = view
         self.frame = -1
+        self.dragging = False
         self.pointer: Pointer | None = None  # None while it is elsewhere
         self._loupe_wanted = False
         self._layers: Layers | None = None
@@ -85,6 +89,9 @@ class CanvasView(QWidget):
         for item in (self._frame_item, self._tool_item):
             self._box.addItem(item, ignoreBounds=True)
         self.camera = Camera(self.graphics, self._box, lambda: self.picture_size, self.overlay_changed)
+        self.preview = Preview(self, self._frame_item)
+        self.preview.insert.setZValue(INSERT_LAYER)
+        self._box.addItem(self.preview.insert, ignoreBounds=True)
         self._empty = EmptyState(self)
         self._stack = QStackedLayout(self)
         self._stack.addWidget(self.graphics)
@@ -113,6 +120,7 @@ class CanvasView(QWidget):
         self._layers = None if document is None else Layers(self, document, self._box)
         self._tool_item.proposed = None
         self.set_placeholder()
+        self.preview.set_document(document)
 
     def set_placeholder(self, title: str | None = None, detail: str | None = None) -> None:
         """Show a text instead of a picture until the next `set_frame`."""
@@ -140,6 +148,7 @@ class CanvasView(QWidget):
             self.graphics.setFocus()  # the keys belong to the picture from the start
         if self.picture_size != size or self.camera.fitted:
             self.fit()
+        self.preview.refresh()
         self.overlay_changed()
 
     def set_preview(self, points: NDArray[np.float32] | None) -> None:
@@ -202,6 +211,8 @@ class CanvasView(QWidget):
             self._tool_item.update()
         elif name == "brush_size":
             self._tool_item.update()
+        elif name in ("lock", "stabilise"):
+            self.preview.view_changed(name)
         elif name in WATCHED:
             self.overlay_changed()
 
@@ -244,6 +255,7 @@ class CanvasView(QWidget):
     def fit(self) -> None:
         """Show the whole picture, and keep doing so when the window's size changes."""
         self.camera.fit()
+        self.camera.fitted = not self.view.lock  # what is locked stays where it then is
 
     def zoom_to(self, track_id: int) -> None:
         """Go close to a track, if it has a position on the shown frame."""

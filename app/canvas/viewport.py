@@ -43,6 +43,7 @@ class Viewport(pg.GraphicsView):
         """Left to the tool, middle pans, right asks for a menu unless the tool takes it."""
         event.accept()
         if self._is_the_tools(event.button()):
+            self._canvas.dragging = True
             self._canvas.tool.press(self.pointer(event))
         elif event.button() == Qt.MouseButton.MiddleButton:
             self._panned_from = event.position()
@@ -71,6 +72,8 @@ class Viewport(pg.GraphicsView):
         event.accept()
         if self._is_the_tools(event.button()):
             self._canvas.tool.release(self.pointer(event))
+            self._canvas.dragging = False
+            self._canvas.preview.follow()
         elif event.button() == Qt.MouseButton.MiddleButton:
             self._panned_from = None
         self._canvas.hover(self.pointer(event))

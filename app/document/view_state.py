@@ -25,6 +25,8 @@ FIELDS: dict[str, Any] = {
     "mask": None,
     "brush_size": 24.0,
     "take": None,
+    "lock": (),
+    "stabilise": False,
 }
 
 
@@ -47,6 +49,8 @@ class ViewState:
         mask: the id of the mask that the paint tools work on; None for none.
         brush_size: diameter of brush and eraser in pixels of the picture.
         take: the id of the take that is shown as a ghost; None for none.
+        lock: ids of the tracks that stay at one place on the screen; () for none.
+        stabilise: whether the picture is shown as the solve carries it to its reference frame.
     """
 
     playhead: int
@@ -65,6 +69,8 @@ class ViewState:
     mask: int | None
     brush_size: float
     take: int | None
+    lock: tuple[int, ...]
+    stabilise: bool
 
     def __init__(self) -> None:
         self.changed: Callbacks[str] = Callbacks()
@@ -81,7 +87,8 @@ class ViewState:
 
     def forget(self) -> None:
         """Nothing is chosen any more, as another document comes."""
-        self.selection, self.hidden = (), frozenset()
+        self.selection, self.hidden, self.lock = (), frozenset(), ()
+        self.stabilise = False
         self.loop_range = self.cell_range = self.mask = self.take = None
         self.playhead = 0
 
