@@ -13,6 +13,7 @@ from app.cli.doctor import doctor
 from app.cli.door import OPEN, Door
 from app.cli.evaluate import evaluate
 from app.cli.export import export
+from app.cli.import_ import import_
 from app.cli.models import models_app
 from app.cli.render import render
 from app.cli.track import track
@@ -48,6 +49,7 @@ def build_app(open_window: OpenWindow, bench_ui: BenchUi) -> typer.Typer:
     app.command()(track)
     app.command()(train)
     app.command()(export)
+    app.command("import")(import_)
     app.command()(render)
     app.command()(evaluate)
     app.add_typer(models_app, name="models")

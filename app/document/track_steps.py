@@ -1,6 +1,7 @@
 """What a person does to whole tracks."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -9,6 +10,7 @@ from app.document import marks
 from app.document.edits import Presence, change_properties, make_patch, removal
 from app.document.scene_edits import Edit
 from app.document.steps import Steps, counted
+from tracker.labels.native import TrackFile
 from tracker.labels.table import Cells, TrackInfo, as_query_points, colour_for
 
 
@@ -52,6 +54,32 @@ class TrackSteps(Steps):
             patch = make_patch([ids[k] for k in here], frame, blank, after)
             edits += [patch] if patch else []
         self.do(edits, counted("Add", ids), initiator)
+        return ids
+
+    def import_tracks(self, tracks: TrackFile, label: str, initiator: object = None) -> list[int]:
+        """Take tracks from a file in, as one step that the history calls `label`; gives the new tracks' ids.
+
+        What lies there already stays as it is. Tracks without a labelled cell are left out.
+
+        Raises:
+            ValueError: they are not of as many frames.
+        """
+        self._settle()
+        if tracks.n_frames != self.table.n_frames:
+            raise ValueError(f"tracks of {tracks.n_frames} frames do not fit {self.table.n_frames}")
+        labelled = tracks.state > 0
+        rows = np.flatnonzero(labelled.any(axis=1))
+        if not len(rows):
+            return []
+        frames = np.flatnonzero(labelled[rows].any(axis=0))
+        start, end = int(frames[0]), int(frames[-1]) + 1
+        source = tracks.to_table()
+        cells = source.read(source.ids[rows].tolist(), start, end)
+        ids = self._new_ids("track", len(rows))
+        infos = tuple(
+            replace(source.tracks[row], id=i, colour=colour_for(i)) for i, row in zip(ids, rows.tolist(), strict=True)
+        )
+        self.do([Presence(infos, start, cells.arrays(), added=True)], label, initiator)
         return ids
 
     def delete_tracks(self, ids: Iterable[int], initiator: object = None) -> None:

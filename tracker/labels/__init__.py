@@ -1,6 +1,6 @@
 """The track table, the formats that read or write it, one small file each, and what an export or import does."""
 
-from tracker.labels.exchange import Exported, SelfCheckError, export_tracks, first_key, import_tracks
+from tracker.labels.exchange import Exported, SelfCheckError, export_tracks, first_key, guess_formats, import_tracks
 from tracker.labels.formats import ExportOptions, Format, Frames, VideoFacts, Written, find_format, formats, register
 from tracker.labels.manifest import Model, Provenance
 from tracker.labels.native import TrackFile, read_tracks, write_tracks
@@ -32,6 +32,7 @@ __all__ = [
     "find_format",
     "first_key",
     "formats",
+    "guess_formats",
     "import_tracks",
     "read_points_csv",
     "read_tracks",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tracker.files import InputError, atomic_output
 from tracker.labels.corners import order_corners
-from tracker.labels.formats import ExportOptions, Format, Frames, VideoFacts, Written, find_format
+from tracker.labels.formats import ExportOptions, Format, Frames, VideoFacts, Written, find_format, formats
 from tracker.labels.keys import keys_of
 from tracker.labels.manifest import Provenance, write_manifest
 from tracker.labels.native import TrackFile
@@ -28,12 +28,14 @@ class Exported:
     """What an export did.
 
     Attributes:
+        taken: the tracks that were written.
         written: what the writer says.
         unchosen: tracks that the selection left out.
         manifest: where the manifest lies; None where none was asked for.
         checked: the file was read back and compared; False where nothing here can read the format.
     """
 
+    taken: TrackFile
     written: Written
     unchosen: int
     manifest: Path | None
@@ -77,7 +79,7 @@ def export_tracks(
         written = entry.write(taken, part, options)
         checked = _check_file(taken, part, path, entry, options, written)
     manifest = None if origin is None else write_manifest(taken, path, entry, options, written, chosen, origin)
-    return Exported(written, tracks.n_tracks - taken.n_tracks, manifest, checked)
+    return Exported(taken, written, tracks.n_tracks - taken.n_tracks, manifest, checked)
 
 
 def _check_possible(tracks: TrackFile, path: Path, entry: Format, options: ExportOptions) -> None:
@@ -168,6 +170,28 @@ def import_tracks(path: Path, name: str, video: VideoFacts) -> TrackFile:
     if not (tracks.state != State.UNLABELLED).any():
         raise InputError(f"{path}: there is not one position in this file")
     return tracks
+
+
+def guess_formats(path: Path, video: VideoFacts) -> list[Format]:
+    """The formats that this file may be of, the likeliest first: those that read it, by the number of positions.
+
+    Raises:
+        InputError: none reads it; the message is that of the one whose suffix fits, where only one does.
+    """
+    suffix = "" if path.is_dir() else path.suffix.lower()
+    fitting = [e for e in formats() if e.readable and not e.missing and suffix in (e.suffix, *e.suffixes)]
+    if not fitting:
+        raise InputError(f"{path}: no format here has files that end with {suffix or 'no suffix'}; name the format")
+    found: list[tuple[int, Format]] = []
+    reasons: list[str] = []
+    for entry in fitting:
+        try:
+            found.append((int(import_tracks(path, entry.name, video).located.sum()), entry))
+        except InputError as error:
+            reasons.append(f"{entry.name}: {str(error).removeprefix(f'{path}: ')}")
+    if not found:
+        raise InputError(f"{path}: this is no file that is known here ({'; '.join(reasons)})")
+    return [entry for _, entry in sorted(found, key=lambda pair: -pair[0])]
 
 
 def _check_file(

@@ -1,0 +1,93 @@
+"""What an export needs to know of a document or a video beside the tracks.
+
+Without Qt: the window and the command line share it.
+"""
+
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracker.labels import Model, Plate, Provenance, TrackFile
+from tracker.video.names import PICTURE_SUFFIXES
+
+if TYPE_CHECKING:
+    from app.document.project import Document
+
+# Of what cameras and programs use; a rate that is worked out from timestamps is one of these where it is near.
+USUAL_RATES = tuple(Fraction(*pair) for pair in ((24000, 1001), (30000, 1001), (60000, 1001), (48000, 1001))) + tuple(
+    Fraction(rate) for rate in (12, 15, 24, 25, 30, 48, 50, 60, 100, 120)
+)
+MOVIE_FIRST_FRAME = 1  # as Nuke and others number the frames of a movie
+
+
+class Footage(Protocol):
+    """What a video source and a project's reference to one have in common."""
+
+    @property
+    def first_frame_number(self) -> int:
+        """The number in the name of a sequence's first picture, else 0."""
+
+    @property
+    def fps(self) -> Fraction:
+        """Average frames per second."""
+
+
+def plate_of(footage: Footage, path: Path) -> Plate:
+    """The plate as a receiving program will know it, as far as the files say; a person may change it.
+
+    A sequence has the numbers of its files (1001 for a picture without one), a movie counts from 1.
+    """
+    is_sequence = path.suffix.lower() in PICTURE_SUFFIXES or path.is_dir()
+    first = footage.first_frame_number or (Plate().first_frame if is_sequence else MOVIE_FIRST_FRAME)
+    return Plate(first_frame=first, fps=nearest_rate(footage.fps), path=str(path))
+
+
+def nearest_rate(rate: Fraction) -> Fraction:
+    """The usual rate within 0.02 % of this one, else this one."""
+    return next((usual for usual in USUAL_RATES if abs(rate / usual - 1) < 2e-4), rate)
+
+
+def rate_of(tracks: TrackFile) -> Fraction:
+    """Frames per second by the timestamps, 24 for a single frame."""
+    if tracks.n_frames < 2:
+        return Fraction(24)
+    span = (int(tracks.pts[-1]) - int(tracks.pts[0])) * tracks.time_base
+    return nearest_rate((Fraction(tracks.n_frames - 1) / span).limit_denominator(100_000))
+
+
+def variable_rate(tracks: TrackFile) -> bool:
+    """Whether frames do not follow each other evenly: programs that count frames will drift from those that time."""
+    steps = np.diff(tracks.pts)
+    return bool(len(steps)) and float(steps.max() - steps.min()) * float(tracks.time_base) > 0.25 / float(
+        rate_of(tracks)
+    )
+
+
+def origin_of(document: "Document") -> Provenance:
+    """Where the document's tracks come from: its video, and the trackers whose predictions are among them."""
+    from tracker.inference.trackers import tracker_info
+
+    video = document.video
+    assert video is not None
+    runs = {int(run) for run in np.unique(document.table.rows("run_id")) if run >= 0}
+    names = sorted({document.runs[run].tracker for run in runs if run in document.runs})
+    models = tuple(Model(Path(name).name, tracker_info(name).licence) for name in names)
+    return Provenance(video.path, video.content_hash, video.fps, models)
+
+
+def expected_errors(document: "Document") -> NDArray[np.float32]:
+    """(N, T) expected errors in pixels, worked out anew by the model that comes with Trackwright; NaN where unknown."""
+    from tracker.inference.error_model import ErrorModel
+    from tracker.inference.lucas_kanade import LucasKanade
+    from tracker.inference.signals import measure_signals
+
+    video, table = document.video, document.table
+    assert video is not None
+    if not table.n_tracks:
+        return np.zeros((0, table.n_frames), np.float32)
+    cells = table.read(table.ids.tolist(), 0, table.n_frames)
+    by_flow = tuple(run for run, info in document.runs.items() if info.tracker == LucasKanade.name)
+    return ErrorModel.shipped().predict(measure_signals(cells, (video.width, video.height), by_flow)).T
