@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from app.cli.bench import BenchUi, add_bench
+from app.cli.contact_sheet import contact_sheet
 from app.cli.display import has_display
 from app.cli.doctor import doctor
 from app.cli.door import OPEN, Door
@@ -16,6 +17,7 @@ from app.cli.export import export
 from app.cli.import_ import import_
 from app.cli.models import models_app
 from app.cli.render import render
+from app.cli.stabilise import stabilise
 from app.cli.track import track
 from app.cli.train import train
 from tracker.files import InputError
@@ -51,6 +53,8 @@ def build_app(open_window: OpenWindow, bench_ui: BenchUi) -> typer.Typer:
     app.command()(export)
     app.command("import")(import_)
     app.command()(render)
+    app.command()(stabilise)
+    app.command(name="contact-sheet")(contact_sheet)
     app.command()(evaluate)
     app.add_typer(models_app, name="models")
     app.command()(doctor)

@@ -1,49 +1,101 @@
-"""`trackwright render`: a preview video with the tracks drawn in."""
+"""`trackwright render`: the video with the tracks drawn in, or the tracks alone on nothing."""
 
-import json
-from pathlib import Path
-from typing import Annotated
+from dataclasses import asdict
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.export import read_any
-from app.cli.places import check_output
+from app.cli.pictures import (
+    AudioOption,
+    Codec,
+    CodecOption,
+    EndOption,
+    JsonOption,
+    NumberOption,
+    OutOption,
+    RateOption,
+    StartOption,
+    TracksArgument,
+    VideoArgument,
+    check_place,
+    open_shot,
+    output_of,
+    tell,
+)
 from app.cli.progress import progress_bar
-from tracker.files import InputError
+
+if TYPE_CHECKING:
+    from app.rendering.render import Rendered
+
+
+class ColourBy(StrEnum):
+    """What the colours say."""
+
+    confidence = "confidence"
+    track = "track"
 
 
 def render(
-    video: Annotated[Path, typer.Argument(help="The video that was tracked.")],
-    tracks: Annotated[Path, typer.Argument(help="A track file (.npz) or a project (.trackwright).")],
-    out: Annotated[Path, typer.Option("--output", "-o", help="The H.264 video (.mp4) to write.")],
+    video: VideoArgument,
+    tracks: TracksArgument,
+    out: OutOption,
+    codec: CodecOption = None,
+    alpha: Annotated[
+        bool, typer.Option("--alpha", help="Only the overlay, on nothing: ProRes 4444 or RGBA pictures.")
+    ] = False,
     trail: Annotated[int, typer.Option(min=0, help="Length of the trails in frames.")] = 20,
-    size: Annotated[float, typer.Option(min=1, help="Radius of the dots in pixels.")] = 4.0,
+    size: Annotated[
+        float | None, typer.Option(min=1, help="Radius of the dots in written pixels; the default goes by the height.")
+    ] = None,
     names: Annotated[bool, typer.Option("--names", help="Write the tracks' names.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    legend: Annotated[bool, typer.Option("--legend/--no-legend", help="Explain colours and shapes.")] = False,
+    frame_numbers: Annotated[bool, typer.Option("--frame-numbers", help="Write the frame numbers.")] = False,
+    colour_by: Annotated[ColourBy, typer.Option(help="What the colours say.")] = ColourBy.confidence,
+    scale: Annotated[float, typer.Option(min=0.01, max=8, help="Size of the pictures, by that of the video.")] = 1.0,
+    start: StartOption = None,
+    end: EndOption = None,
+    start_frame: NumberOption = None,
+    fps: RateOption = None,
+    audio: AudioOption = True,
+    as_json: JsonOption = False,
 ) -> None:
     """Draw tracks into a video: dots coloured by confidence (dark blue low, yellow high), white where placed by hand.
 
     A dot is visible, a ring occluded, a cross out of view, a diamond an anchor.
     """
-    check_output(out, video, tracks)
+    check_place(out, codec, video, tracks)
 
-    from app.cli.overlay import Overlay
-    from tracker.video import VideoWriter, open_source
+    from app.rendering.overlay import Look
+    from app.rendering.render import render_overlay
 
-    content, _ = read_any(tracks)
-    with open_source(video, threads="auto") as source:
-        if (source.frame_count, source.width, source.height) != (content.n_frames, *content.size_wh):
-            raise InputError(
-                f"{tracks}: the tracks are of {content.n_frames} frames of {content.size_wh[0]}x{content.size_wh[1]}, "
-                f"the video has {source.frame_count} of {source.width}x{source.height}"
-            )
-        overlay = Overlay(content, trail, size, names)
-        with (
-            VideoWriter(out, source.width, source.height, source.fps) as writer,
-            progress_bar("Rendering", source.frame_count) as update,
-        ):
-            for index, picture in enumerate(source.frames(0, source.frame_count)):
-                writer.write(overlay.draw(picture, index))
-                update(index + 1, source.frame_count)
-    result = {"output": str(out), "frames": content.n_frames, "tracks": content.n_tracks}
-    typer.echo(json.dumps(result) if as_json else f"{out}: {content.n_frames} frames with {content.n_tracks} tracks")
+    with open_shot(video, tracks) as (source, content):
+        output = output_of(
+            source,
+            out,
+            codec=codec,
+            alpha=alpha,
+            audio=audio,
+            start=start,
+            end=end,
+            start_frame=start_frame,
+            fps=fps,
+        )
+        numbers = output.first_number if frame_numbers else None
+        look = Look(trail, size, names, legend, numbers, colour_by.value)
+        with progress_bar("Rendering", output.count) as update:
+            rendered = render_overlay(source, content, look, output, update, scale)
+    result = asdict(rendered) | {"tracks": content.n_tracks}
+    tell(result, told(rendered, f"with {content.n_tracks} tracks", output.codec), as_json)
+
+
+def told(rendered: "Rendered", what: str, codec: str) -> str:
+    """What was written, in a sentence."""
+    numbered = f", numbered {rendered.first_number} to {rendered.last_number}" if codec == Codec.png else ""
+    remarks = [
+        f"{rendered.held} held without a solve" if rendered.held else "",
+        f"{rendered.missing} missing in the sequence, marked" if rendered.missing else "",
+        "with its sound" if rendered.sound else "",
+    ]
+    rest = "".join(f"; {remark}" for remark in remarks if remark)
+    return f"{rendered.output}: {rendered.frames} frames {what}{numbered}{rest}"

@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
-from app.cli.overlay import BY_HAND, Overlay, confidence_colours
 from app.document.project import Document
 from app.document.video_ref import VideoRef
+from app.rendering.marks import BY_HAND, confidence_colours
+from app.rendering.overlay import Look, Overlay
 from tests.cli.commandline import FRAMES, HEIGHT, WIDTH, drifting_clip, refusal, run
 from tests.labels.made import make_tracks
 from tracker.labels import Source, State, TrackFile, read_tracks
@@ -137,8 +138,8 @@ def one_track(state: State, source: Source, confidence: float) -> TrackFile:
     return tracks
 
 
-def drawn(tracks: TrackFile, **options: object) -> np.ndarray:
-    return Overlay(tracks, **options).draw(np.full((48, 64, 3), 128, np.uint8), 1)  # type: ignore[arg-type]
+def drawn(tracks: TrackFile, size: float = 4.0, **options: object) -> np.ndarray:
+    return Overlay(tracks, Look(size=size, **options)).draw(np.full((48, 64, 3), 128, np.uint8), 1)  # type: ignore[arg-type]
 
 
 def test_shape_says_state_and_colour_says_confidence() -> None:
@@ -175,7 +176,7 @@ def test_trails_fade_and_stop_at_gaps() -> None:
     tracks.state[0, 20] = State.UNLABELLED
 
     def trail(length: int) -> np.ndarray:
-        image = Overlay(tracks, length, 1.0).draw(np.full((40, 130, 3), 128, np.uint8), 29)
+        image = Overlay(tracks, Look(length, 1.0)).draw(np.full((40, 130, 3), 128, np.uint8), 29)
         column: np.ndarray = np.abs(image[20].astype(int) - 128).sum(axis=1)
         return column
 

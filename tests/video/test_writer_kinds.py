@@ -164,6 +164,7 @@ def test_an_encoder_that_is_not_built_in(tmp_path: Path, monkeypatch: pytest.Mon
         ("s.%05d.png", 1001, "s.01001.png"),
         ("s_#.png", 12, "s_12.png"),
         ("s.%d.png", 3, "s.3.png"),
+        ("s.####.png", -3, "s.-0003.png"),
         ("a#b.####.png", 12345, "a#b.12345.png"),
     ],
 )

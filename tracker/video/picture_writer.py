@@ -21,7 +21,8 @@ def numbered_name(pattern: str, number: int) -> str:
     """The file name of a frame: `shot.####.png` or `shot.%04d.png` with 7 is `shot.0007.png`."""
     match = list(_PLACE.finditer(pattern))[-1]
     width = int(match[1]) if match[1] else match[0].count("#")
-    return f"{pattern[: match.start()]}{number:0{width or 1}d}{pattern[match.end() :]}"
+    digits = f"{'-' if number < 0 else ''}{abs(number):0{width or 1}d}"
+    return f"{pattern[: match.start()]}{digits}{pattern[match.end() :]}"
 
 
 def picture_pattern(out: Path, stem: str) -> Path:

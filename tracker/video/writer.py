@@ -120,6 +120,7 @@ class VideoWriter:
             InputError: the folder cannot be written, this FFmpeg lacks the encoder, or the sound cannot be read.
         """
         encoding = self._encoding
+        kind = "mov" if self._path.suffix.lower() == ".mov" else encoding.container
         try:
             av.Codec(encoding.encoder, "w")
         except UnknownCodecError as error:
@@ -129,12 +130,12 @@ class VideoWriter:
         with ExitStack() as stack:
             part = stack.enter_context(atomic_output(self._path))
             self._container = stack.enter_context(
-                av.open(f"file:{part}", "w", format=encoding.container, options={"movflags": "+faststart"})
+                av.open(f"file:{part}", "w", format=kind, options={"movflags": "+faststart"})
             )
             self._stream = self._add_pictures()
             self._reformatter = VideoReformatter()
             if self._sound is not None:
-                self._sound_track = SoundTrack(self._sound, self._container, encoding.container, stack)
+                self._sound_track = SoundTrack(self._sound, self._container, kind, stack)
             self._stack = stack.pop_all()
         return self
 

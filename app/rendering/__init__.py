@@ -1,0 +1,1 @@
+"""Pictures made of tracks: overlays, stabilised movies, contact sheets. Knows neither Qt nor torch."""
