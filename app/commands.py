@@ -9,6 +9,7 @@ from app.document.view_state import ColourBy
 from app.panels.wording import tracker_title
 from app.theme import Theme
 from app.track_commands import compare_actions, track_actions
+from app.vfx_commands import vfx_actions
 from tracker.labels import State
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def all_actions(window: "MainWindow") -> Iterator[Action]:
     yield from _track(window)
     yield from track_actions(window)
     yield from _view(window)
+    yield from vfx_actions(window, VIEW)
     yield Action("help.keys", window.tr("Keys and mouse…"), ("?", "F1"), window.show_keys, HELP)
     yield Action("help.about", window.tr("About Trackwright"), (), window.show_about, HELP)
 

@@ -46,6 +46,7 @@ from app.panels import (
     MaskPanel,
     ReviewPanel,
     RunPanel,
+    SolvePanel,
     StatusWidgets,
     Timeline,
     TrackList,
@@ -55,6 +56,7 @@ from app.panels.run_panel import MessageKind
 from app.playback import Playback
 from app.review import Review
 from app.settings import Settings
+from app.solving import Solving
 from app.start_page import StartPage
 from app.takes import Takes
 from app.theme import Theme, apply_theme
@@ -93,6 +95,7 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self._build_parts()
         self.review = Review(self)
+        self.solving = Solving(self)
         self.registry = ActionRegistry(self)
         for action in all_actions(self):
             self.registry.add(action)
@@ -132,6 +135,7 @@ class MainWindow(QMainWindow):
         self.history = HistoryPanel(None, self.view)
         self.mask_panel = MaskPanel(None, self.view)
         self.review_panel = ReviewPanel(None, self.view)
+        self.solve_panel = SolvePanel(None, self.view)
         self.filmstrip = Filmstrip(None, self.view)
         self.curves = Curves(None, self.view)
         self.status = StatusWidgets(self)
@@ -140,6 +144,7 @@ class MainWindow(QMainWindow):
             Panel("masks", self.tr("Masks"), self.mask_panel, LEFT, "left"),
             Panel("run", self.tr("Tracking"), self.run_panel, RIGHT, "run"),
             Panel("review", self.tr("Review"), self.review_panel, RIGHT, "run"),
+            Panel("solve", self.tr("Solve"), self.solve_panel, RIGHT, "run"),
             Panel("history", self.tr("History"), self.history, RIGHT),
             Panel("timeline", self.tr("Timeline"), self.timeline, BOTTOM, "time"),
             Panel("filmstrip", self.tr("Filmstrip"), self.filmstrip, BOTTOM, "strip"),
@@ -209,6 +214,7 @@ class MainWindow(QMainWindow):
         self.tracking.set_document(None)
         self.bridging.set_document(None)
         self.review.set_document(None)
+        self.solving.set_document(None)
         self.filmstrip.set_source(None)
         self.playback.close()
         for unsubscribe in self._subscriptions:
@@ -226,7 +232,7 @@ class MainWindow(QMainWindow):
             *(self.mask_panel, self.filmstrip, self.curves, self.compare_bar),
         ):
             part.set_document(document)
-        for service in (self.tracking, self.bridging, self.review):
+        for service in (self.tracking, self.bridging, self.review, self.solving):
             service.set_document(document)
         if document is not None and source is not None:
             stop_changes = document.changed.subscribe(self._document_changed)
@@ -417,6 +423,7 @@ class MainWindow(QMainWindow):
         self.files.close()
         self.masks.close()
         self.review.close()
+        self.solving.close()
         self.filmstrip.stop()
         self.tracking.close()
         self.set_document(None, None)

@@ -7,6 +7,7 @@ from app.panels.history_panel import HistoryPanel
 from app.panels.mask_panel import MaskPanel
 from app.panels.review_panel import ReviewPanel
 from app.panels.run_panel import RunPanel
+from app.panels.solve_panel import SolvePanel
 from app.panels.status import StatusWidgets
 from app.panels.timeline import Timeline
 from app.panels.track_list import TrackList
@@ -20,6 +21,7 @@ __all__ = [
     "MaskPanel",
     "ReviewPanel",
     "RunPanel",
+    "SolvePanel",
     "StatusWidgets",
     "Timeline",
     "TrackList",

@@ -18,7 +18,7 @@ CELLS_AT_ONCE = 100_000
 SEARCHES = 2000  # of RANSAC, at most
 CERTAINTY = 0.999
 
-__all__ = ["LEAST", "Solve", "SolveKind", "map_points", "solve_motion"]
+__all__ = ["LEAST", "Solve", "SolveKind", "map_points", "solve_motion", "track_errors"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -60,14 +60,20 @@ class Solve:
         return _mean_and_max(np.where(self.inliers, self.residuals, np.nan), axis=0)
 
     def track_errors(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.intp]]:
-        """(N,) mean and (N,) largest residual of each track over all frames where it has one, and the frame of that.
+        """The residuals of each track over all frames; see `track_errors`."""
+        return track_errors(self.residuals)
 
-        NaN and frame -1 where there is none. Frames on which the track was left out as an outlier count as well.
-        """
-        mean, largest = _mean_and_max(self.residuals, axis=1)
-        worst = np.argmax(np.nan_to_num(self.residuals, nan=-1.0), axis=1) if self.residuals.shape[1] else None
-        frames = np.full(len(mean), -1, np.intp) if worst is None else np.where(np.isnan(largest), -1, worst)
-        return mean, largest, frames
+
+def track_errors(
+    residuals: NDArray[np.float32],
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.intp]]:
+    """(N,) mean and (N,) largest of residuals (N, T) over the frames where each track has one, and the frame of that.
+
+    NaN and frame -1 where there is none. Frames on which a track was left out as an outlier count as well.
+    """
+    mean, largest = _mean_and_max(residuals, axis=1)
+    worst = np.argmax(np.nan_to_num(residuals, nan=-1.0), axis=1) if residuals.shape[1] else np.zeros(len(mean), int)
+    return mean, largest, np.where(np.isnan(largest), -1, worst)
 
 
 def solve_motion(
