@@ -1,25 +1,54 @@
-"""Export of the open project's tracks: which format, what it loses, and the writing in the background."""
+"""Export of the open project's tracks: which format, which tracks, what its first key will be, and the writing."""
 
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import Qt
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
     QDialogButtonBox,
     QFileDialog,
     QFormLayout,
+    QFrame,
+    QHBoxLayout,
     QLabel,
     QLineEdit,
-    QProgressDialog,
+    QMessageBox,
+    QProgressBar,
     QPushButton,
     QVBoxLayout,
+    QWidget,
 )
 
 from app.document.project import Document
+from app.exporting import origin_of, plate_of, variable_rate
+from app.format_list import FormatList
+from app.panels.wording import number
+from app.plate_fields import PlateFields
+from app.selection_fields import SelectionFields
+from app.theme import SPACE_M, SPACE_S
 from app.workers.jobs import Job, run_job
-from tracker.labels import ExportOptions, Format, TrackFile, Written, export_tracks, formats
+from app.workers.protocol import Progress
+from tracker.files import InputError
+from tracker.labels import (
+    Exported,
+    ExportOptions,
+    Format,
+    Provenance,
+    Selection,
+    TrackFile,
+    export_tracks,
+    first_key,
+    formats,
+)
+from tracker.labels.exchange import chosen_tracks
 from tracker.video import open_source
 
 if TYPE_CHECKING:
@@ -30,111 +59,391 @@ GAP_TEXTS = {
     "split": "one record per labelled stretch",
     "mask": "mark unlabelled cells in a mask beside the labels",
 }
+HIDDEN_TEXTS = {
+    "gap": "leave them out: a gap, no key",
+    "flag": "keep the estimated position, switched off",
+    "linear": "fill gaps with straight lines",
+}
+QUIET_MS = 120  # after so long without a change the preview is worked out
+
+
+@dataclass(frozen=True)
+class _Request:
+    """All that an export needs, taken while the window stands still."""
+
+    tracks: TrackFile
+    entry: Format
+    path: Path
+    options: ExportOptions
+    chosen: Selection
+    errors: NDArray[np.floating] | None
+    origin: Provenance
+    video: str
+    view: Any
 
 
 class ExportDialog(QDialog):
-    """Asks for format, way with gaps and place; `accept` writes."""
+    """Asks for the format and what to write; shows the first key as the receiving program will; `accept` writes."""
 
     def __init__(self, window: "MainWindow", document: Document) -> None:
         super().__init__(window)
         self._window, self._document = window, document
         self._job: Job | None = None
+        self._look: Job | None = None
+        self._confirmed = ""  # a path that may be replaced
+        video = document.video
+        assert video is not None, "exporting is disabled while nothing is open"
+        self._video = video
         self.setWindowTitle(self.tr("Export tracks"))
-        self._format, self._gaps = QComboBox(), QComboBox()
+        self.formats = FormatList(entry for entry in formats() if entry.write is not None)
+        self.plate = PlateFields(plate_of(video, Path(video.path)), (video.width, video.height))
+        self.selection = SelectionFields(document, window.view, video.first_frame_number)
+        self._make_parts()
+        self._lay_out()
+        self._timer = QTimer(self, singleShot=True, interval=QUIET_MS)
+        self._timer.timeout.connect(self._preview)
+        self.formats.chosen.connect(self._chosen)
+        self.plate.changed.connect(self._later)
+        self.selection.changed.connect(self._later)
+        for box in (self._gaps, self._hidden):
+            box.currentIndexChanged.connect(self._later)
+        self.formats.choose(window.settings.export_format)
+        self.resize(920, 620)
+
+    # -- building
+
+    def _make_parts(self) -> None:
+        self._title = QLabel(wordWrap=True)
+        font = self._title.font()
+        font.setPointSizeF(font.pointSizeF() * 1.25)
+        font.setBold(True)
+        self._title.setFont(font)
+        self._tells = QLabel(wordWrap=True, textFormat=Qt.TextFormat.RichText)
+        self._tells.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self._first = QLabel(wordWrap=True)
+        self._first.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._first.setAccessibleName(self.tr("First key"))
+        self._counts = QLabel(wordWrap=True)
+        self._gaps, self._hidden = QComboBox(), QComboBox()
+        self._gaps.setAccessibleName(self.tr("Unlabelled frames"))
+        self._hidden.setAccessibleName(self.tr("Hidden frames"))
         self._path = QLineEdit()
-        self._path.setMinimumWidth(380)
-        self._loses = QLabel(wordWrap=True)
-        self._loses.setEnabled(False)
-        self._loses.setMinimumHeight(self._loses.fontMetrics().lineSpacing() * 2)
-        for entry in sorted(formats(), key=lambda entry: entry.name != "npz"):  # the one that loses nothing first
-            self._format.addItem(entry.title, entry)
-        browse = QPushButton(self.tr("Browse…"))
-        browse.clicked.connect(self._browse)
-        form = QFormLayout()
-        form.addRow(self.tr("Format"), self._format)
-        form.addRow(self.tr("It cannot carry"), self._loses)
-        form.addRow(self.tr("Gaps"), self._gaps)
-        form.addRow(self.tr("Write to"), self._path)
-        form.addRow("", browse)
-        self._tell = QLabel(self._summary())
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
-        self._write = buttons.addButton(self.tr("Export"), QDialogButtonBox.ButtonRole.AcceptRole)
-        buttons.accepted.connect(self.accept)
-        buttons.rejected.connect(self.reject)
+        self._path.setAccessibleName(self.tr("Write to"))
+        self._bar = QProgressBar()
+        self._bar.setTextVisible(True)
+        self._bar.hide()
+        self._buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
+        self._copy = self._buttons.addButton(self.tr("Copy to the clipboard"), QDialogButtonBox.ButtonRole.ActionRole)
+        self._write = self._buttons.addButton(self.tr("Export"), QDialogButtonBox.ButtonRole.AcceptRole)
+        self._write.setDefault(True)
+        self._copy.setAutoDefault(False)
+        self._buttons.accepted.connect(self.accept)
+        self._buttons.rejected.connect(self.reject)
+        self._copy.clicked.connect(self.copy)
+
+    def _lay_out(self) -> None:
         layout = QVBoxLayout(self)
-        layout.addWidget(self._tell)
-        layout.addLayout(form)
-        layout.addWidget(buttons)
-        self._format.currentIndexChanged.connect(self._chosen)
-        self._chosen()
+        columns = QHBoxLayout()
+        columns.setSpacing(SPACE_M * 2)
+        columns.addWidget(self.formats)
+        right = QVBoxLayout()
+        right.setSpacing(SPACE_M)
+        right.addWidget(self._title)
+        right.addWidget(self._tells)
+        right.addWidget(self._first_key_box())
+        fields = QHBoxLayout()
+        fields.setSpacing(SPACE_M * 3)
+        fields.addWidget(_section(self.tr("The plate there"), self.plate), 1)
+        fields.addWidget(_section(self.tr("What is written"), self.selection), 1)
+        right.addLayout(fields)
+        right.addLayout(self._ways())
+        right.addStretch(1)
+        columns.addLayout(right, 1)
+        layout.addLayout(columns, 1)
+        layout.addWidget(self._bar)
+        layout.addWidget(self._buttons)
+
+    def _first_key_box(self) -> QFrame:
+        box = QFrame()
+        box.setFrameShape(QFrame.Shape.StyledPanel)
+        box.setAutoFillBackground(True)
+        box.setBackgroundRole(box.backgroundRole().Base)
+        column = QVBoxLayout(box)
+        column.setSpacing(SPACE_S)
+        font = self._first.font()
+        font.setPointSizeF(font.pointSizeF() * 1.15)
+        self._first.setFont(font)
+        self._first.setMinimumHeight(2 * self._first.fontMetrics().lineSpacing())
+        self._first.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
+        column.addWidget(self._first)
+        column.addWidget(self._counts)
+        return box
+
+    def _ways(self) -> QFormLayout:
+        browse = QPushButton(self.tr("Browse…"), autoDefault=False)
+        browse.clicked.connect(self._browse)
+        place = QHBoxLayout()
+        place.addWidget(self._path, 1)
+        place.addWidget(browse)
+        form = QFormLayout()
+        form.setVerticalSpacing(SPACE_S)
+        form.addRow(self.tr("Where the point is hidden"), self._hidden)
+        form.addRow(self.tr("Where nothing is labelled"), self._gaps)
+        form.addRow(self.tr("Write to"), place)
+        return form
+
+    # -- choosing
 
     @property
     def entry(self) -> Format:
         """The chosen format."""
-        return self._format.currentData()
+        entry = self.formats.current
+        assert entry is not None
+        return entry
 
-    def _summary(self) -> str:
-        table = self._document.table
-        labelled = int((table.rows("state") > 0).sum())
-        return self.tr("{} tracks, {} labelled positions. Coordinates nobody vouches for are never written.").format(
-            table.n_tracks, labelled
-        )
-
-    def _chosen(self) -> None:
-        video = self._document.video
-        assert video is not None, "exporting is disabled while nothing is open"
-        stem = (self._document.path or Path(video.path)).stem
+    def _chosen(self, entry: Format) -> None:
+        self._title.setText(entry.title)
+        self._tells.setText(_told(entry))
+        self.plate.set_convention(entry.convention)
+        own = self.tr("said by the format itself")
+        _offer(self._gaps, [(self.tr(GAP_TEXTS[way]), way) for way in entry.gaps], own)
+        _offer(self._hidden, [(self.tr(HIDDEN_TEXTS[way]), way) for way in entry.hidden], own)
+        stem = (self._document.path or Path(self._video.path)).stem
         folder = Path(self._path.text()).parent if self._path.text() else Path(self._window.settings.last_folder)
-        self._path.setText(str(folder / f"{stem}-tracks{self.entry.suffix}"))
-        self._loses.setText(self.entry.loses or self.tr("nothing: it carries everything"))
-        self._gaps.clear()
-        for gaps in self.entry.gaps:
-            self._gaps.addItem(self.tr(GAP_TEXTS[gaps]), gaps)
-        self._gaps.setEnabled(bool(self.entry.gaps))
-        if not self.entry.gaps:
-            self._gaps.addItem(self.tr("kept as they are"), None)
+        self._path.setText(str(folder / f"{stem}-{entry.name}{entry.suffix}"))
+        self._copy.setVisible(entry.pastes)
+        self._later()
 
     def _browse(self) -> None:
         name, _ = QFileDialog.getSaveFileName(self, self.tr("Export to"), self._path.text())
         if name:
             self._path.setText(name)
+            self._confirmed = name
+
+    def _request(self, path: Path) -> _Request:
+        """Raises ValueError where a field is not filled in right."""
+        video = self._video
+        tracks = TrackFile.from_table(self._document.table, video.pts, video.time_base, (video.width, video.height))
+        chosen = self.selection.selection
+        ids = self._document.table.ids.tolist()
+        errors = None
+        if chosen.max_error is not None:
+            errors = self._document.expected_error.read(ids, 0, tracks.n_frames).T
+        options = ExportOptions(
+            name=Path(video.path).stem,
+            gaps=self._gaps.currentData(),
+            hidden=self._hidden.currentData(),
+            plate=self.plate.plate,
+            start_frame=self.plate.start_frame,
+        )
+        origin = origin_of(self._document)
+        view = getattr(video, "view", None)
+        return _Request(tracks, self.entry, path, options, chosen, errors, origin, video.path, view)
+
+    # -- looking
+
+    def _later(self) -> None:
+        self._timer.start()
+
+    def _preview(self) -> None:
+        """Work out in the background what would be written, and show it; the newest wish wins."""
+        if self._look is not None:
+            self._look.stop()
+        try:
+            request = self._request(Path(self._path.text()))
+        except ValueError as error:
+            self._show_preview(("", str(error)))
+            return
+        self._look = run_job(
+            lambda _job: _preview_of(request),
+            self.tr("Looking"),
+            self,
+            on_result=self._show_preview,
+            on_error=lambda message: self._show_preview(("", message)),
+        )
+
+    def _show_preview(self, told: tuple[str, str]) -> None:
+        self._look = None
+        key, counts = told
+        self._first.setText(self.tr("First key: {}").format(key) if key else self.tr("Nothing would be written."))
+        self._counts.setText(counts)
+        self._write.setEnabled(bool(key) and self._job is None)
+        self._copy.setEnabled(bool(key) and self._job is None)
+
+    # -- writing
 
     def accept(self) -> None:
         """Write in the background, then close; the dialog stays open where it failed."""
-        video, path, entry, gaps = self._document.video, Path(self._path.text()), self.entry, self._gaps.currentData()
-        assert video is not None
-        tracks = TrackFile.from_table(self._document.table, video.pts, video.time_base, (video.width, video.height))
+        path = Path(self._path.text())
+        if not self._may_replace(path):
+            return
+        self._start(path, _export, self._written)
 
-        def write(_job: Job) -> Written:
-            if not entry.needs_video:
-                options = ExportOptions(name=Path(video.path).stem, gaps=gaps)
-                return export_tracks(tracks, path, entry.name, options).written
-            with open_source(video.path, threads="auto") as frames:
-                options = ExportOptions(name=Path(video.path).stem, gaps=gaps, frames=frames)
-                return export_tracks(tracks, path, entry.name, options).written
+    def copy(self) -> None:
+        """Write beside nothing, and put the text on the clipboard."""
+        self._start(Path(f"paste{self.entry.suffix}"), _text_of, self._copied)
 
-        self._busy = QProgressDialog(self.tr("Writing {}…").format(path.name), "", 0, 0, self)
-        self._busy.setCancelButton(None)
-        self._busy.setWindowModality(Qt.WindowModality.WindowModal)
-        self._busy.setMinimumDuration(400)
-        self._write.setEnabled(False)
-        self._job = run_job(write, self.tr("Exporting"), self, on_result=self._written, on_error=self._failed)
+    def _start(self, path: Path, work: Callable[[_Request, Job], Any], done: Callable[[Any], object]) -> None:
+        try:
+            request = self._request(path)
+        except ValueError as error:
+            self._window.files.show_error(str(error))
+            return
+        self._set_busy(True)
+        self._bar.setFormat(self.tr("Writing {}… %p %").format(path.name))
+        self._job = run_job(
+            lambda job: work(request, job),
+            self.tr("Exporting"),
+            self,
+            on_result=done,
+            on_error=self._failed,
+            on_progress=self._progressed,
+        )
+
+    def _may_replace(self, path: Path) -> bool:
+        if not path.exists() or str(path) == self._confirmed:
+            return True
+        text = self.tr("{} is there already. Replace it?").format(path.name)
+        if QMessageBox.question(self, self.tr("Export tracks"), text) != QMessageBox.StandardButton.Yes:
+            return False
+        self._confirmed = str(path)
+        return True
+
+    def _set_busy(self, busy: bool) -> None:
+        self._bar.setVisible(busy)
+        self._bar.setRange(0, 0)
+        for widget in (self.formats, self.plate, self.selection, self._gaps, self._hidden, self._path):
+            widget.setEnabled(not busy)
+        self._write.setEnabled(not busy)
+        self._copy.setEnabled(not busy)
+        if not busy:
+            self._job = None
+            self._gaps.setEnabled(bool(self.entry.gaps))
+            self._hidden.setEnabled(bool(self.entry.hidden))
+
+    def _progressed(self, progress: Progress) -> None:
+        if progress.done >= progress.total:
+            self._bar.setRange(0, 0)
+            self._bar.setFormat(self.tr("Reading it back and comparing…"))
+        else:
+            self._bar.setRange(0, progress.total)
+            self._bar.setValue(progress.done)
+
+    def reject(self) -> None:
+        """Cancel what is being written; with nothing going on, close."""
+        if self._job is None:
+            super().reject()
+            return
+        self._job.stop()
+        self._set_busy(False)
+        self._counts.setText(self.tr("Cancelled: nothing was written."))
 
     def done(self, result: int) -> None:
-        """Close once the writing thread has ended: it belongs to the dialog, which goes then."""
-        if self._job is not None:
-            self._job.stop()
+        """Close once the threads have ended: they belong to the dialog, which goes then."""
+        self._timer.stop()
+        for job in (self._job, self._look):
+            if job is not None:
+                job.stop()
         super().done(result)
 
-    def _written(self, written: Written) -> None:
-        self._busy.reset()
+    def _written(self, done: Exported) -> None:
+        self._set_busy(False)
         path = Path(self._path.text())
         self._window.settings.last_folder = str(path.parent)
-        text = self.tr("{} written: {} tracks, {} positions.").format(path.name, written.tracks, written.cells)
+        self._window.settings.export_format = self.entry.name
+        written = done.written
+        checked = self.tr(" and read back") if done.checked else ""
+        text = self.tr("{} written{}: {} tracks, {} positions.").format(
+            path.name, checked, written.tracks, number(written.cells)
+        )
         self._window.show_message(f"{text} {written.note}".strip())
         super().accept()
 
+    def _copied(self, text: str) -> None:
+        self._set_busy(False)
+        QGuiApplication.clipboard().setText(text)
+        self._counts.setText(self.tr("On the clipboard: paste it in the program that follows."))
+
     def _failed(self, message: str) -> None:
-        self._busy.reset()
-        self._write.setEnabled(True)
+        self._set_busy(False)
         self._window.files.show_error(message)
+
+
+def _section(title: str, content: QWidget) -> QWidget:
+    holder = QWidget()
+    column = QVBoxLayout(holder)
+    column.setContentsMargins(0, 0, 0, 0)
+    column.setSpacing(SPACE_S)
+    heading = QLabel(title)
+    font = heading.font()
+    font.setBold(True)
+    heading.setFont(font)
+    column.addWidget(heading)
+    column.addWidget(content)
+    column.addStretch(1)
+    return holder
+
+
+def _offer(box: QComboBox, ways: list[tuple[str, str]], otherwise: str) -> None:
+    box.blockSignals(True)
+    box.clear()
+    for text, way in ways:
+        box.addItem(text, way)
+    if not ways:
+        box.addItem(otherwise, None)
+    box.setEnabled(bool(ways))
+    box.blockSignals(False)
+
+
+def _told(entry: Format) -> str:
+    """What a format can and cannot say, as rich text."""
+    lines = [
+        f"<b>Pixels:</b> {entry.convention.pixels}. <b>Frames:</b> {entry.convention.frames}.",
+        f"<b>Carries:</b> {entry.carries}.",
+        f"<b>Cannot carry:</b> {entry.loses}." if entry.loses else "",
+        f"<b>Careful:</b> {entry.untested}" if entry.untested else "",
+        f"<b>{entry.missing}</b>" if entry.missing else "",
+    ]
+    return "<br>".join(line for line in lines if line)
+
+
+def _preview_of(request: _Request) -> tuple[str, str]:
+    """The first key in words, and how much would be written or why nothing can be."""
+    try:
+        taken = chosen_tracks(
+            request.tracks, request.path, request.entry, request.options, request.chosen, request.errors
+        )
+    except InputError as error:
+        return "", str(error).removeprefix(f"{request.path}: ").capitalize()
+    labelled = int((taken.state > 0).sum())
+    counts = f"{taken.n_tracks} of {request.tracks.n_tracks} tracks, {labelled} labelled positions."
+    if variable_rate(request.tracks):
+        counts += (
+            " The video's frames do not follow each other evenly: a program that plays at a fixed rate will drift."
+        )
+    return first_key(taken, request.entry, request.options), counts
+
+
+def _export(request: _Request, job: Job, path: Path | None = None) -> Exported:
+    entry, origin = request.entry, request.origin if path is None else None
+    options = replace(request.options, report=job.report)
+    target = path or request.path
+
+    def write(options: ExportOptions) -> Exported:
+        return export_tracks(request.tracks, target, entry.name, options, request.chosen, request.errors, origin)
+
+    if not entry.needs_video:
+        return write(options)
+    with open_source(request.video, threads="auto", view=request.view) as frames:
+        return write(replace(options, frames=frames))
+
+
+def _text_of(request: _Request, job: Job) -> str:
+    """The text that the program takes from its clipboard: of the one file that an export makes."""
+    with tempfile.TemporaryDirectory(prefix="trackwright-") as folder:
+        path = Path(folder) / request.path.name
+        _export(request, job, path)
+        files = sorted(path.iterdir()) if path.is_dir() else [path]
+        if len(files) != 1:
+            raise InputError(f"one track is pasted at a time, these are {len(files)}: select one, or export to files")
+        return files[0].read_bytes().decode("utf-8")

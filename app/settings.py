@@ -76,6 +76,15 @@ class Settings:
         self._store.setValue("theme", theme)
 
     @property
+    def export_format(self) -> str:
+        """Name of the format that was exported last; at first the one that loses nothing."""
+        return str(self._store.value("export_format", "npz"))
+
+    @export_format.setter
+    def export_format(self, name: str) -> None:
+        self._store.setValue("export_format", name)
+
+    @property
     def frame_cache_bytes(self) -> int:
         """Bound of the cache of decoded frames."""
         return int(str(self._store.value("frame_cache_bytes", 1 << 30)))

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.files import InputError, atomic_output
+from tracker.labels.conventions import RASTER_UP, UNIT_UP
 from tracker.labels.corners import order_corners
 from tracker.labels.formats import ExportOptions, Format, Frames, VideoFacts, Written, find_format, formats
 from tracker.labels.keys import keys_of
@@ -66,11 +67,7 @@ def export_tracks(
     entry = find_format(name)
     _check_possible(tracks, path, entry, options)
     chosen = chosen or Selection()
-    taken = tracks if chosen.everything else select(tracks, chosen, errors)
-    if not taken.n_tracks and tracks.n_tracks:
-        raise InputError(f"{path}: nothing is left to export: no track fits what was chosen")
-    if entry.corners:
-        taken = _as_corners(taken, path, options.reference_frame)
+    taken = chosen_tracks(tracks, path, entry, options, chosen, errors)
     if entry.needs_video and not chosen.everything:
         taken, options = _only_range(taken, chosen, options)
     assert entry.write is not None
@@ -80,6 +77,21 @@ def export_tracks(
         checked = _check_file(taken, part, path, entry, options, written)
     manifest = None if origin is None else write_manifest(taken, path, entry, options, written, chosen, origin)
     return Exported(taken, written, tracks.n_tracks - taken.n_tracks, manifest, checked)
+
+
+def chosen_tracks(
+    tracks: TrackFile,
+    path: Path,
+    entry: Format,
+    options: ExportOptions,
+    chosen: Selection,
+    errors: NDArray[np.floating] | None = None,
+) -> TrackFile:
+    """The tracks that an export would write, in its order. Raises InputError where there are none, or no corner pin."""
+    taken = tracks if chosen.everything else select(tracks, chosen, errors)
+    if not taken.n_tracks and tracks.n_tracks:
+        raise InputError(f"{path}: nothing is left to export: no track fits what was chosen")
+    return _as_corners(taken, path, options.reference_frame) if entry.corners else taken
 
 
 def _check_possible(tracks: TrackFile, path: Path, entry: Format, options: ExportOptions) -> None:
@@ -149,10 +161,17 @@ def first_key(tracks: TrackFile, entry: Format, options: ExportOptions) -> str:
         return ""
     row = int(rows[0])
     frame = int(np.flatnonzero(seen[row])[0])
-    place = entry.convention.to_file(tracks.xy[row, frame].astype(np.float64), tracks.size_wh, options.plate)
+    xy = tracks.xy[row, frame].astype(np.float64)
     number = entry.convention.first_number(options) + frame
-    x, y = (f"{value:.4f}".rstrip("0").rstrip(".") for value in place.tolist())
-    return f"frame {number}, x {x}, y {y} {entry.convention.origin} (track “{tracks.names[row]}”)"
+    x, y = _told(entry.convention.to_file(xy, tracks.size_wh, options.plate))
+    place = f"x {x}, y {y} {entry.convention.origin}"
+    if entry.convention.to_file is UNIT_UP.to_file:  # a person reads pixels
+        place += ", which is pixel " + ", ".join(_told(RASTER_UP.to_file(xy, tracks.size_wh, options.plate)))
+    return f"frame {number}, {place} (track “{tracks.names[row]}”)"
+
+
+def _told(position: NDArray[np.float64]) -> list[str]:
+    return [f"{value:.4f}".rstrip("0").rstrip(".") for value in position.tolist()]
 
 
 def import_tracks(path: Path, name: str, video: VideoFacts) -> TrackFile:

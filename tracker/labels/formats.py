@@ -161,6 +161,7 @@ class Format:
         untested: why a person should be careful, as a sentence; "" where files of the application itself were compared.
         suffixes: of the files an import looks for, where it is more than `suffix`.
         corners: writes a corner pin, which is made of exactly four tracks.
+        pastes: the program also takes the text from the clipboard.
     """
 
     name: str
@@ -183,6 +184,7 @@ class Format:
     untested: str = ""
     suffixes: tuple[str, ...] = ()
     corners: bool = False
+    pastes: bool = False
 
     @property
     def readable(self) -> bool:
