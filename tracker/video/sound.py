@@ -73,8 +73,8 @@ class SoundTrack:
             self._container.mux(packet)
             self._next = next(self._packets, None)
 
-    def _stretch(self) -> Iterator[av.Packet]:
-        """The packets that sound within the stretch; a damaged file's sound ends where the damage is."""
+    def _stretch(self, before: int = 0) -> Iterator[av.Packet]:
+        """The packets that sound within the stretch, and so many before; a damaged file's sound ends at the damage."""
         stream = self._stream
         try:
             if self._sound.start > 0 and stream.time_base:
@@ -84,7 +84,7 @@ class SoundTrack:
                     continue
                 if packet.pts * packet.time_base >= self._sound.end:
                     return
-                if (packet.pts + (packet.duration or 1)) * packet.time_base > self._sound.start:
+                if (packet.pts + (1 + before) * (packet.duration or 1)) * packet.time_base > self._sound.start:
                     yield packet
         except (av.FFmpegError, OSError):
             return
@@ -94,7 +94,9 @@ class SoundTrack:
         return self._shifted(output)
 
     def _shifted(self, output: AudioStream) -> Iterator[av.Packet]:
-        for packet in self._stretch():
+        # A packet of most codecs is whole only with the one before it; players cut off what is earlier than 0.
+        before = 0 if self._name().startswith("pcm") else 1
+        for packet in self._stretch(before):
             shift = round(self._sound.start / packet.time_base)
             packet.pts = (packet.pts or 0) - shift
             packet.dts = packet.pts if packet.dts is None else packet.dts - shift
