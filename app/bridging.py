@@ -145,9 +145,9 @@ class Bridging(QObject):
             return
         generation = self._tracking.next_generation()
         self._plans[generation] = _Plan(wishes, segments)
-        path = Path(document.video.path)
-        tracking = self._tracking
-        self._worker.bridge(BridgeRequest(generation, path, tracking.tracker, tracking.device, tuple(gaps)))
+        video, tracking = document.video, self._tracking
+        used = tracking.tracker, tracking.device
+        self._worker.bridge(BridgeRequest(generation, Path(video.path), *used, tuple(gaps), view=video.view))
         self.running_changed.emit(True)
 
     def _take_over(self, wishes: Wishes) -> None:

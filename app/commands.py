@@ -40,6 +40,7 @@ def _file(window: "MainWindow") -> Iterator[Action]:
     yield Action("file.demo", tr("Open the demo clip"), (), files.open_demo, FILE)
     yield Action("file.save", tr("Save"), ("Ctrl+S",), files.save, FILE, is_open)
     yield Action("file.save_as", tr("Save as…"), ("Ctrl+Shift+S",), files.save_as, FILE, is_open)
+    yield Action("file.import", tr("Import tracks…"), ("Ctrl+Alt+I",), window.files.ask_import, FILE, is_open)
     yield Action("file.export", tr("Export tracks…"), ("Ctrl+E",), window.files.ask_export, FILE, edit.has_tracks)
     yield Action("file.quit", tr("Quit"), ("Ctrl+Q",), window.close, FILE)
 
@@ -214,6 +215,7 @@ def _view(window: "MainWindow") -> Iterator[Action]:
     yield Action(
         "view.trails", tr("Trails"), ("T",), flip("show_trails"), VIEW, window.is_open, lambda: view.show_trails
     )
+    yield Action("view.transform", tr("View transform…"), (), window.plates.ask_view_transform, VIEW, window.is_open)
     yield Action("view.colour_by", tr("Colour by next"), ("C",), lambda: _next_colour(window), VIEW, window.is_open)
     themes: tuple[tuple[Theme, str], ...] = (
         ("system", tr("Follow the system's colours")),

@@ -12,11 +12,12 @@ from app.document.project import Document
 from app.document.recovery import discard_unsaved, unsaved_projects
 from app.document.video_ref import VideoRef
 from app.export_dialog import ExportDialog
+from app.import_dialog import ImportDialog
 from app.workers.jobs import Job, run_job
 from resources import resource
 from tracker.files import InputError
 from tracker.labels import read_points_csv
-from tracker.video import FrameSource, content_hash, open_source
+from tracker.video import FrameSource, ViewTransform, content_hash, open_source
 
 if TYPE_CHECKING:
     from app.window import MainWindow
@@ -35,9 +36,9 @@ class Opened:
     video: VideoRef
 
 
-def open_video(path: Path) -> Opened:
-    """Index a video, and compute what it is recognised by. Raises InputError."""
-    source = open_source(path, "bgra")
+def open_video(path: Path, view: ViewTransform | None = None) -> Opened:
+    """Index a video, and compute what it is recognised by; `view` as for `open_source`. Raises InputError."""
+    source = open_source(path, "bgra", view=view)
     return Opened(source, VideoRef.of(source, content_hash(source)))
 
 
@@ -126,7 +127,9 @@ class Files(QObject):
                 self._window.settings.add_recent_file(document.path)
             self._window.set_document(document, found.source)
 
-        self._in_background(path, lambda _job: open_video(Path(video.path)), opened, lambda: document.close())
+        self._in_background(
+            path, lambda _job: open_video(Path(video.path), video.view), opened, lambda: document.close()
+        )
 
     def _relink(self, document: Document, path: Path) -> None:
         """The video of a project is not where it was: ask where it is now."""
@@ -150,7 +153,8 @@ class Files(QObject):
             document.relink(found.video.path)
             self._window.set_document(document, found.source)
 
-        self._in_background(path, lambda _job: open_video(Path(name)), opened, lambda: document.close())
+        view = document.video.view if document.video is not None else None
+        self._in_background(path, lambda _job: open_video(Path(name), view), opened, lambda: document.close())
 
     def _in_background(
         self,
@@ -229,6 +233,13 @@ class Files(QObject):
         """Ask for a format, and write the tracks."""
         if self._window.document is not None:
             dialog = ExportDialog(self._window, self._window.document)
+            dialog.exec()
+            dialog.deleteLater()
+
+    def ask_import(self, path: Path | None = None) -> None:
+        """Ask for a file of another program, and take its tracks in."""
+        if self._window.document is not None:
+            dialog = ImportDialog(self._window, self._window.document, path)
             dialog.exec()
             dialog.deleteLater()
 

@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from app.document.view_state import ViewState
 from app.workers.decode import DecodeWorker, FrameFailed, FrameReady
-from tracker.video import FrameSource
+from tracker.video import FrameSource, ViewTransform
 
 MAX_SPEED = 8
 NEAR = 12  # frames; one this close is shown at once while the right one is decoded
@@ -25,12 +25,14 @@ class Playback(QObject):
     near_frame_found = Signal(int, object)
     state_changed = Signal(bool, float)
     frame_failed = Signal(str)
+    frame_missing = Signal(int)
 
     def __init__(self, view: ViewState, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._view = view
         self._worker: DecodeWorker | None = None
         self._times = np.zeros(1)
+        self._missing: frozenset[int] = frozenset()
         self._pending: int | None = None
         self._last_wanted = 0
         self.speed = 0.0
@@ -49,7 +51,8 @@ class Playback(QObject):
         """Serve this video from now on."""
         self.close()
         self._times = (source.pts - source.pts[0]) * float(source.time_base)
-        self._worker = DecodeWorker(source.path, cache_bytes, self)
+        self._missing = frozenset(source.missing)
+        self._worker = DecodeWorker(source.path, cache_bytes, self, source.view)
         self._worker.frame_ready.connect(self._frame_ready)
         self._worker.failed.connect(self._failed)
         self._worker.start()
@@ -69,6 +72,11 @@ class Playback(QObject):
         """Frames of the open video, 0 where none is open."""
         return len(self._times) if self._worker is not None else 0
 
+    def set_view(self, view: ViewTransform) -> None:
+        """Show the video this way from now on."""
+        if self._worker is not None and self._worker.set_view(view):
+            self.show_playhead()
+
     def cached_ranges(self) -> list[tuple[int, int]]:
         """Which frames lie decoded in memory, as (start, end) with the end exclusive."""
         return self._worker.cached_ranges() if self._worker is not None else []
@@ -85,11 +93,13 @@ class Playback(QObject):
         direction = (index > self._last_wanted) - (index < self._last_wanted)
         self._last_wanted = index
         image = self._worker.cached(index)
-        if image is not None:
+        if index in self._missing:
+            self.frame_missing.emit(index)
+        elif image is not None:
             self.frame_shown.emit(index, image)
         elif not self.playing and (near := self._worker.nearest_cached(index)) and abs(near[0] - index) <= NEAR:
             self.near_frame_found.emit(*near)
-        self._pending = index if image is None else None
+        self._pending = index if image is None and index not in self._missing else None
         self._worker.want(index, direction)
 
     # -- playing
@@ -171,7 +181,7 @@ class Playback(QObject):
     # -- what the worker says
 
     def _frame_ready(self, ready: FrameReady) -> None:
-        if ready.index == self._pending:
+        if ready.index == self._pending and self._worker is not None and ready.look == self._worker.look:
             self._pending = None
             self.frame_shown.emit(ready.index, ready.image)
 

@@ -168,6 +168,7 @@ class Tracking(QObject):
                 start=plan.start,
                 end=plan.end,
                 direction="backward" if plan.direction == "backward" else "forward",
+                view=self._document.video.view,
             )
         )
         self.running_changed.emit(True)

@@ -53,6 +53,7 @@ from app.panels import (
     Transport,
 )
 from app.panels.run_panel import MessageKind
+from app.plates import Plates
 from app.playback import Playback
 from app.review import Review
 from app.settings import Settings
@@ -95,6 +96,7 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self._build_parts()
         self.review = Review(self)
+        self.plates = Plates(self)
         self.solving = Solving(self)
         self.registry = ActionRegistry(self)
         for action in all_actions(self):
@@ -211,6 +213,7 @@ class MainWindow(QMainWindow):
 
     def set_document(self, document: Document | None, source: FrameSource | None) -> None:
         """Show this document and its video; the old one is closed."""
+        self.plates.close_dialog()
         self.tracking.set_document(None)
         self.bridging.set_document(None)
         self.review.set_document(None)
@@ -239,7 +242,7 @@ class MainWindow(QMainWindow):
             stop_refusals = document.refused.subscribe(self.show_message)
             self._subscriptions = (stop_changes, stop_refusals)
             self.playback.open(source, self.settings.frame_cache_bytes)
-            self.filmstrip.set_source(source.path)
+            self.filmstrip.set_source(source.path, source.view)
             self.view.error_threshold = usual_threshold((source.width, source.height))
             self.canvas.fit()
             self._cache_timer.start()

@@ -19,6 +19,7 @@ from app.canvas.layers import WATCHED, Layers
 from app.canvas.loupe import Loupe
 from app.canvas.mapping import Mapping
 from app.canvas.mask_item import MaskItem
+from app.canvas.missing_card import missing_card
 from app.canvas.picking import Picker
 from app.canvas.placing import Placing
 from app.canvas.preview import Preview
@@ -64,6 +65,7 @@ class CanvasView(QWidget):
         self.document: Document | None = None
         self.view = view
         self.frame = -1
+        self.is_missing = False  # the shown frame has no picture: nothing can be placed on it
         self.dragging = False
         self.pointer: Pointer | None = None  # None while it is elsewhere
         self._loupe_wanted = False
@@ -142,7 +144,7 @@ class CanvasView(QWidget):
         if index != self.frame:
             self.tool.leave_frame()
         self._frame_item.set_image(image)
-        self.frame = index
+        self.frame, self.is_missing = index, False
         if self._stack.currentWidget() is not self.graphics:
             self._stack.setCurrentWidget(self.graphics)
             self.graphics.setFocus()  # the keys belong to the picture from the start
@@ -150,6 +152,11 @@ class CanvasView(QWidget):
             self.fit()
         self.preview.refresh()
         self.overlay_changed()
+
+    def set_missing(self, index: int, size: tuple[int, int], title: str, detail: str) -> None:
+        """Show that there is no picture of frame `index`, in a video of this width and height."""
+        self.set_frame(index, missing_card(size, title, detail))
+        self.is_missing = True
 
     def set_preview(self, points: NDArray[np.float32] | None) -> None:
         """Propose points (K, 2) float32 on the picture, or take the proposal away."""
@@ -240,9 +247,9 @@ class CanvasView(QWidget):
         return self.camera.from_view(point)
 
     def in_picture(self, x: float, y: float) -> bool:
-        """Whether a position lies on the picture."""
+        """Whether a position lies on a picture."""
         width, height = self.picture_size
-        return self.frame >= 0 and -0.5 <= x < width - 0.5 and -0.5 <= y < height - 0.5
+        return self.frame >= 0 and not self.is_missing and -0.5 <= x < width - 0.5 and -0.5 <= y < height - 0.5
 
     def position(self, track_id: int) -> tuple[float, float] | None:
         """Where a track is on the shown frame, None where that is not known."""

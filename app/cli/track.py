@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.cli.looks import look_through, missing_note
 from app.cli.places import check_output
 from app.cli.progress import progress_bar
 from tracker.files import InputError
@@ -83,12 +84,22 @@ def track(
             "point).",
         ),
     ] = None,
+    view: Annotated[
+        str | None,
+        typer.Option(
+            help="What the files hold: display, srgb (scene-linear light), log (densities), or an OpenColorIO "
+            "configuration; default by the kind of file."
+        ),
+    ] = None,
+    exposure: Annotated[float, typer.Option(help="Stops by which the pictures are raised before tracking.")] = 0.0,
+    gamma: Annotated[float, typer.Option(help="Gamma of the pictures; above 1 is brighter.")] = 1.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Track points through a video.
+    """Track points through a video, or through numbered pictures, which may lack some.
 
     Before its query (without --backward) and outside --start to --end a track stays unlabelled; outside the frame it is
-    out of view. The query itself is written as an anchor.
+    out of view. The query itself is written as an anchor. Frames that a sequence lacks are gone across and stay
+    unlabelled.
     """
     if sum(choice is not None for choice in (points, grid, sample)) != 1:
         raise InputError("which points? give one of --points, --grid and --sample")
@@ -102,17 +113,29 @@ def track(
     from tracker.video import open_source
 
     with open_source(video, threads="auto") as source:
+        look_through(source, view, exposure, gamma)
         span = _span(source, start, end)
         method = sample.value if sample else None
         chosen = choose_points(source, span, points, grid, method, count, mask, query_frame)
+        _check_present(source, chosen)
         tracker = load_tracker(model or default_tracker().name, device.value, mode.value)
         threshold = tracker.visible_above if threshold is None else threshold
         began = time.perf_counter()
         tracks, frames = run_tracker(source, tracker, chosen, span, backward, threshold)
         seconds = time.perf_counter() - began
+        note, missing = missing_note(source), len(source.missing)
     write_tracks(out, tracks)
     result = _result(out, tracks, span, tracker) | {"seconds": seconds, "frames_per_second": frames / seconds}
-    typer.echo(json.dumps(result) if as_json else _sentence(result))
+    sentence = f"{_sentence(result)}; {note}" if note else _sentence(result)
+    typer.echo(json.dumps(result | {"missing": missing}) if as_json else sentence)
+
+
+def _check_present(source: "FrameSource", points: "Points") -> None:
+    """Raises InputError where a point starts on a frame of which there is no picture."""
+    for (frame, _, _), name in zip(points.queries, points.names, strict=True):
+        if round(float(frame)) in source.missing:
+            missing = f"frame {round(float(frame)) + source.first_frame_number}, a missing one"
+            raise InputError(f"{source.path.parent / source.name}: point {name} starts on {missing}")
 
 
 def _span(source: "FrameSource", start: int, end: int | None) -> Span:

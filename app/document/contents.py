@@ -19,6 +19,7 @@ from app.document.scene import Scene
 from app.document.scene_rows import read_rows
 from app.document.video_ref import VideoRef
 from tracker.labels.table import TrackInfo
+from tracker.video.view_transform import ViewTransform
 
 ID_KINDS = ("track", "mask", "take")
 
@@ -72,7 +73,7 @@ def next_id_key(kind: str) -> str:
 
 
 def video_rows(video: VideoRef) -> dict[str, object]:
-    """The values under which a project keeps its video."""
+    """The values under which a project keeps its video. The view is apart: earlier versions do not ask for it."""
     facts = {
         "path": video.path,
         "relative": video.relative,
@@ -85,7 +86,11 @@ def video_rows(video: VideoRef) -> dict[str, object]:
         "size": video.size,
         "content_hash": video.content_hash,
     }
-    return {"video": json.dumps(facts), "video.pts": np.ascontiguousarray(video.pts, "<i8").tobytes()}
+    return {
+        "video": json.dumps(facts),
+        "video.pts": np.ascontiguousarray(video.pts, "<i8").tobytes(),
+        "video.view": None if video.view is None else video.view.to_json(),
+    }
 
 
 def _video(connection: sqlite3.Connection) -> VideoRef | None:
@@ -94,7 +99,12 @@ def _video(connection: sqlite3.Connection) -> VideoRef | None:
         return None
     facts = json.loads(text)
     facts |= {key: Fraction(*facts[key]) for key in ("fps", "time_base")}
-    return VideoRef(**facts, pts=np.frombuffer(get_meta(connection, "video.pts"), dtype="<i8"))
+    view = get_meta(connection, "video.view")
+    return VideoRef(
+        **facts,
+        pts=np.frombuffer(get_meta(connection, "video.pts"), dtype="<i8"),
+        view=None if view is None else ViewTransform.from_json(view),
+    )
 
 
 def _track(row: tuple[Any, ...]) -> TrackInfo:

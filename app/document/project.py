@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -33,6 +34,7 @@ from app.document.track_steps import TrackSteps
 from app.document.video_ref import VideoRef
 from tracker.files import InputError, atomic_output
 from tracker.labels.table import Source
+from tracker.video.view_transform import ViewTransform
 
 __all__ = ["Document", "RunInfo"]
 
@@ -178,6 +180,13 @@ class Document(TakeSteps, RunSteps, TrackSteps, CellSteps, MaskSteps, GroupSteps
             self._keeper.put_video(video)
             self.video = video
             self.changed(Change("all"))
+
+    def set_view(self, view: ViewTransform) -> None:
+        """The video is seen and tracked with this look from now on. Not a step of the history, as `relink`."""
+        if self.video is not None and self.video.view != view:
+            video = replace(self.video, view=view)
+            self._keeper.put_video(video)
+            self.video = video
 
     # -- questions
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from tracker.video.view_transform import ViewTransform
+
 if TYPE_CHECKING:
     from tracker.video import FrameSource
 
@@ -27,6 +29,7 @@ class VideoRef:
         size: bytes of the file, 0 for a folder.
         content_hash: `tracker.video.content_hash`, "" where nobody computed it.
         relative: the path from the folder of the project, "" where there is none; so a moved folder still opens.
+        view: how the pictures are seen and tracked; None for what the kind of file suggests.
     """
 
     path: str
@@ -40,6 +43,7 @@ class VideoRef:
     size: int = 0
     content_hash: str = ""
     relative: str = ""
+    view: ViewTransform | None = None
 
     @classmethod
     def of(cls, source: "FrameSource", content_hash: str = "") -> Self:
@@ -56,6 +60,7 @@ class VideoRef:
             first_frame_number=source.first_frame_number,
             size=_size(Path(path)),
             content_hash=content_hash,
+            view=source.view,
         )
 
     def relink(self, path: str | os.PathLike[str]) -> Self:
@@ -103,6 +108,11 @@ class VideoRef:
         if self.content_hash and other.content_hash and self.content_hash != other.content_hash:
             found.append("other pictures")
         return found
+
+
+def frame_number(video: VideoRef | None, frame: int) -> int:
+    """The number that a person sees for a frame: that of the picture file in a sequence, else counted from 0."""
+    return frame if video is None else frame + video.first_frame_number
 
 
 def _size(path: Path) -> int:

@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, QThread, Signal
 
 from app.workers.protocol import failure_message
 from tracker.files import InputError
-from tracker.video import FrameCache, FrameSource, open_source
+from tracker.video import FrameCache, FrameSource, ViewTransform, open_source
 
 BLOCK = 48  # frames of one stretch of prefetching, at most
 AGAINST = 3  # frames against the direction of travel count as this many times as far away
@@ -20,10 +20,11 @@ Image = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class FrameReady:
-    """A wanted frame: `image` (H, W, 4) uint8 BGRA, read-only."""
+    """A wanted frame: `image` (H, W, 4) uint8 BGRA, read-only, in the `look` that `set_view` gave that number."""
 
     index: int
     image: Image
+    look: int = 0
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class FrameFailed:
 
 
 class DecodeWorker(QThread):
-    """Serves one video. `start` it, `want` frames, `stop` it.
+    """Serves one video. `start` it, `want` frames, `stop` it. Frames that a sequence lacks are not answered.
 
     Signals:
         frame_ready(FrameReady): a frame that was wanted, even if a newer one has been wanted since.
@@ -45,13 +46,23 @@ class DecodeWorker(QThread):
     frame_ready = Signal(object)
     failed = Signal(object)
 
-    def __init__(self, source_path: str | Path, cache_bytes: int, parent: QObject | None = None) -> None:
+    def __init__(
+        self,
+        source_path: str | Path,
+        cache_bytes: int,
+        parent: QObject | None = None,
+        view: ViewTransform | None = None,
+    ) -> None:
         """
         Args:
             cache_bytes: bound of the decoded frames in memory; a 1080p frame takes 8.3 MB.
+            view: as for `open_source`.
         """
         super().__init__(parent)
         self._path = source_path
+        self._view = view
+        self.look = 0
+        """The number of the look that frames are decoded in now."""
         self._cache = FrameCache(cache_bytes)
         self._kept: NDArray[np.bool_] = np.zeros(0, bool)  # which frames were put in the cache
         self._kept_lock = threading.Lock()
@@ -66,6 +77,16 @@ class DecodeWorker(QThread):
         with self._changed:
             self._wanted = (index, direction)
             self._changed.notify()
+
+    def set_view(self, view: ViewTransform) -> bool:
+        """Show frames this way from now on; those in memory are dropped. False where they are shown so already."""
+        with self._changed:
+            if view == self._view:
+                return False
+            self._view = view
+            self.look += 1
+            self._cache.clear()
+            return True
 
     def cached(self, index: int) -> Image | None:
         """The frame if it is in memory, at once."""
@@ -99,7 +120,7 @@ class DecodeWorker(QThread):
     def run(self) -> None:
         """The thread's loop."""
         try:
-            source = open_source(self._path, pixel_format="bgra", threads="slice")
+            source = open_source(self._path, pixel_format="bgra", threads="slice", view=self._view)
         except Exception as error:  # whatever it is, the GUI must hear of it
             self._answer_all(failure_message(error, "Opening the video"))
             return
@@ -122,22 +143,29 @@ class DecodeWorker(QThread):
             self.failed.emit(FrameFailed(want[0], message))
 
     def _serve(self, source: FrameSource, index: int) -> None:
-        image = self._cache.get(index)
+        if index in source.missing:
+            return
+        look, image = self.look, self._cache.get(index)
         if image is None:
             try:
-                image = self._decode(source, index)
+                image, look = self._decode(source, index)
             except Exception as error:  # one bad frame does not end the worker
                 self.failed.emit(FrameFailed(index, failure_message(error, "Decoding the frame")))
                 return
-        self.frame_ready.emit(FrameReady(index, image))
+        self.frame_ready.emit(FrameReady(index, image, look))
 
-    def _decode(self, source: FrameSource, index: int) -> Image:
+    def _decode(self, source: FrameSource, index: int) -> tuple[Image, int]:
+        """The frame, and the number of its look."""
+        with self._changed:
+            look, source.view = self.look, self._view or source.view
         image = source.frame(index)
         image.flags.writeable = False
-        self._cache.put(index, image)
-        with self._kept_lock:
-            self._kept[index] = True
-        return image
+        with self._changed:
+            if look == self.look:
+                self._cache.put(index, image)
+                with self._kept_lock:
+                    self._kept[index] = True
+        return image, look
 
     def _prefetch(self, source: FrameSource, index: int, direction: int) -> None:
         room = self._cache.max_bytes // (source.width * source.height * 4)

@@ -15,7 +15,7 @@ from PySide6.QtCore import QObject, QThread, Signal
 
 from app.workers.protocol import failure_message
 from tracker.files import InputError
-from tracker.video import FrameSource, open_source
+from tracker.video import FrameSource, ViewTransform, open_source
 
 CACHE_BYTES = 64 * 2**20
 BATCH = 32  # crops that are told of at once, at most,
@@ -116,13 +116,20 @@ class PatchWorker(QThread):
     ready = Signal(object)
     failed = Signal(object)
 
-    def __init__(self, source_path: str | Path, cache_bytes: int = CACHE_BYTES, parent: QObject | None = None) -> None:
+    def __init__(
+        self,
+        source_path: str | Path,
+        cache_bytes: int = CACHE_BYTES,
+        parent: QObject | None = None,
+        view: ViewTransform | None = None,
+    ) -> None:
         """
         Args:
             cache_bytes: bound of the crops in memory; one of 64 pixels takes 16 kB.
+            view: as for `open_source`.
         """
         super().__init__(parent)
-        self._path = source_path
+        self._path, self._view = source_path, view
         self._cache = _CropCache(cache_bytes)
         self._changed = threading.Condition()
         self._wanted: PatchRequest | None = None
@@ -166,7 +173,7 @@ class PatchWorker(QThread):
 
     def _open(self, generation: int) -> FrameSource | None:
         try:
-            return open_source(self._path, pixel_format="bgra", threads="auto")
+            return open_source(self._path, pixel_format="bgra", threads="auto", view=self._view)
         except Exception as error:  # whatever it is, the GUI must hear of it
             self.failed.emit(PatchesFailed(generation, None, failure_message(error, "Opening the video")))
             return None

@@ -9,7 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -23,8 +23,9 @@ from tracker.inference.feature_cache import feature_cache
 from tracker.inference.gaps import Bridged, Gap
 from tracker.inference.run import TrackRun
 from tracker.inference.session import Prediction, Tracker
+from tracker.inference.supply import without_missing
 from tracker.inference.trackers import load_tracker
-from tracker.video import FrameSource, open_source
+from tracker.video import FrameSource, ViewTransform, open_source
 
 if TYPE_CHECKING:
     from tracker.inference.bridge import BridgeRun
@@ -46,6 +47,7 @@ class RunRequest:
         start, end: frames to give, end exclusive.
         direction: "both" goes forward first.
         mode: "online", "offline", or "auto" for what the weights are meant for.
+        view: how the pictures are seen, as for `open_source`.
     """
 
     generation: int
@@ -58,6 +60,7 @@ class RunRequest:
     end: int
     direction: Direction = "forward"
     mode: str = "auto"
+    view: ViewTransform | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ class BridgeRequest:
     device: str
     gaps: tuple[Gap, ...]
     mode: str = "auto"
+    view: ViewTransform | None = None
 
 
 Points = dict[int, NDArray[np.float32]]
@@ -276,7 +280,7 @@ class TrackingWorker(QThread):
         try:
             tracker = self._load(request)
             self.started_run.emit(Started(request.generation, tracker.name, tracker.device, tracker.visible_above))
-            with open_source(request.source_path, threads="auto") as source:
+            with open_source(request.source_path, threads="auto", view=request.view) as source:
                 self._track(task, source, tracker)
         except Exception as error:  # whatever it is, the GUI must hear of it
             if is_out_of_memory(error):
@@ -388,7 +392,7 @@ class TrackingWorker(QThread):
         def tell_read(frames: int) -> None:
             self.progress.emit(progress(request.generation, frames, 0, 0))
 
-        with open_source(request.source_path, threads="auto") as source:
+        with open_source(request.source_path, threads="auto", view=request.view) as source:
             with self._changed:
                 bridge.run = BridgeRun(
                     source, tracker, request.gaps, cache=feature_cache(), on_progress=tell, on_read=tell_read
@@ -396,7 +400,8 @@ class TrackingWorker(QThread):
                 if bridge.cancelled:
                     return
             for bridged in bridge.run:
-                self._deliver(bridge, bridged)
+                known = without_missing(bridged.prediction, source.missing)
+                self._deliver(bridge, replace(bridged, prediction=known))
 
 
 def _key(request: RunRequest | BridgeRequest) -> tuple[str, str, str]:

@@ -62,20 +62,17 @@ class PictureConverter:
     (BT.601, limited) where it is not tagged. Pixels that are not square stay as they are stored.
     """
 
-    def __init__(
-        self, pixel_format: PixelFormat, width: int, height: int, orientation: Orientation, view: ViewTransform
-    ) -> None:
+    def __init__(self, pixel_format: PixelFormat, width: int, height: int, orientation: Orientation) -> None:
         """`width` and `height` are the displayed ones; stored frames of another size are scaled to them."""
         self._pixel_format = pixel_format
         self._stored_size = orientation.displayed_size(width, height)
         self._orientation = orientation
-        self._view = view
         self._reformatter = VideoReformatter()
 
-    def __call__(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
+    def __call__(self, frame: av.VideoFrame, view: ViewTransform) -> NDArray[np.uint8]:
         """(H, W, 3) RGB or (H, W, 4) BGRA uint8, C-contiguous and read-only; BGRA is opaque."""
-        if not self._view.is_identity:
-            return finish(self._view.apply(self._codes(frame)), self._pixel_format, self._orientation)
+        if not view.is_identity:
+            return finish(view.apply(self._codes(frame)), self._pixel_format, self._orientation)
         # swscale leaves the last columns of bgra unwritten when the width is no multiple of 8, and keeps transparency.
         plain = self._pixel_format == "rgb24" or self._stored_size[0] % 8 != 0 or _has_alpha(frame)
         if plain:

@@ -32,7 +32,7 @@ class VideoReader:
         width, height: displayed size in pixels, rotation applied; pixels that are not square stay as stored.
         fps: average rate. pts: (T,) int64 presentation times in `time_base`, ascending.
         first_frame_number: 0. codec: FFmpeg's name of the decoder. missing: none.
-        view: what is done to the pictures once they are RGB.
+        view: what is done to the pictures once they are RGB; may be set.
     """
 
     first_frame_number = 0
@@ -65,7 +65,7 @@ class VideoReader:
         self.has_audio = index.has_audio
         self.codec = index.codec
         self.view = ViewTransform() if view is None else view
-        self._convert = PictureConverter(pixel_format, index.width, index.height, index.orientation, self.view)
+        self._convert = PictureConverter(pixel_format, index.width, index.height, index.orientation)
         self._decoder = StreamDecoder(self.path, threads)
         # The newest frame the decoder gave and its number; -1 before the first, None where it stands is not known.
         self._at: int | None = -1
@@ -80,7 +80,7 @@ class VideoReader:
             IndexError: `index` is not in 0 … frame_count − 1.
             InputError: the frame cannot be decoded.
         """
-        return self._convert(self._decode(index))
+        return self._convert(self._decode(index), self.view)
 
     def frames(self, start: int, stop: int, step: int = 1) -> Iterator[NDArray[np.uint8]]:
         """The frames of range(start, stop, step) in that order.
@@ -101,7 +101,7 @@ class VideoReader:
                 frame = block.pop(0)
                 if isinstance(frame, InputError):
                     raise frame
-                yield self._convert(frame)
+                yield self._convert(frame, self.view)
 
     def _decode_block(self, numbers: range) -> list[av.VideoFrame | InputError]:
         """The first few of the descending `numbers`, decoded upwards."""

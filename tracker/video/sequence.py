@@ -45,7 +45,7 @@ class StoredPicture(NamedTuple):
     def shown(self, pixel_format: PixelFormat, view: ViewTransform) -> NDArray[np.uint8]:
         """(H, W, 3) RGB or (H, W, 4) opaque BGRA uint8, C-contiguous, read-only. Raises InputError as `view` does."""
         if isinstance(self.content, av.VideoFrame):
-            return PictureConverter(pixel_format, *self.displayed_size, self.orientation, view)(self.content)
+            return PictureConverter(pixel_format, *self.displayed_size, self.orientation)(self.content, view)
         return finish(view.apply(self.content), pixel_format, self.orientation)
 
 
@@ -119,7 +119,7 @@ class ImageSequence:
     Attributes:
         first_frame_number: the number in the first picture's name.
         missing: indices (0 … frame_count − 1) for which there is no picture, ascending.
-        view: how the numbers in the files are shown.
+        view: how the numbers in the files are shown; may be set, and the newest picture is not decoded again for it.
     """
 
     has_audio = False
@@ -152,7 +152,8 @@ class ImageSequence:
         head = _head(self.path)
         self.codec = picture_codec(head, self.path)
         self.view = default_view(self.codec, _holds_densities(self.codec, head)) if view is None else view
-        self.width, self.height = decode_picture(self.path).displayed_size
+        self._newest = (0, decode_picture(self.path))
+        self.width, self.height = self._newest[1].displayed_size
         self._pixel_format = pixel_format
 
     def file_name(self, index: int) -> str:
@@ -172,11 +173,12 @@ class ImageSequence:
         path = self._pictures.paths.get(number)
         if path is None:
             raise InputError(f"{self.path.parent / self.name}: the picture with frame number {number} is missing")
-        picture = decode_picture(path)
+        picture = self._newest[1] if self._newest[0] == index else decode_picture(path)
         width, height = picture.displayed_size
         if (width, height) != (self.width, self.height):
             size = f"{self.width} × {self.height}"
             raise InputError(f"{path}: the picture is {width} × {height} pixels, the first of its sequence {size}")
+        self._newest = (index, picture)
         return picture.shown(self._pixel_format, self.view)
 
     def frames(self, start: int, stop: int, step: int = 1) -> Iterator[NDArray[np.uint8]]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 
 from app.workers.patches import CACHE_BYTES, Crop, Patch, PatchesFailed, PatchesReady, PatchRequest, PatchWorker
+from tracker.video import ViewTransform
 
 
 class PatchFeed(QObject):
@@ -26,6 +27,7 @@ class PatchFeed(QObject):
         super().__init__(parent)
         self.broken = ""
         self._path: str | Path | None = None
+        self._view: ViewTransform | None = None
         self._worker: PatchWorker | None = None
         self._generation = 0
         self._wanted: set[Patch] = set()
@@ -33,10 +35,10 @@ class PatchFeed(QObject):
         self._failures: dict[int, str] = {}
         self._last: tuple[tuple[Patch, ...], tuple[Patch, ...]] = ((), ())
 
-    def set_source(self, path: str | Path | None) -> None:
-        """Cut out of this video from now on, or of none."""
+    def set_source(self, path: str | Path | None, view: ViewTransform | None = None) -> None:
+        """Cut out of this video, seen this way, from now on, or of none."""
         self.stop()
-        self._path, self.broken = path, ""
+        self._path, self._view, self.broken = path, view, ""
         self._wanted, self._crops, self._failures = set(), {}, {}
 
     def stop(self) -> None:
@@ -93,7 +95,7 @@ class PatchFeed(QObject):
 
     def _start(self) -> PatchWorker:
         assert self._path is not None
-        worker = PatchWorker(self._path, parent=self)
+        worker = PatchWorker(self._path, parent=self, view=self._view)
         worker.ready.connect(self._take)
         worker.failed.connect(self._fail)
         worker.start()

@@ -22,6 +22,7 @@ from app.panels.filmstrip.tooltip import cell_text
 from app.panels.subscriptions import Subscriptions
 from app.theme import SPACE_L
 from app.workers.patches import Patch
+from tracker.video import ViewTransform
 
 LEAST_PATCH, MOST_PATCH = 24, 128  # pixels of the video across a patch
 PART_OF_PICTURE = 12  # of the shorter side of the video, unless a person chose another size
@@ -74,9 +75,9 @@ class Filmstrip(QWidget):
         self._subscriptions.add(self._view.changed, self._view_changed)
         self.refresh()
 
-    def set_source(self, path: str | Path | None) -> None:
-        """Cut the patches out of this video; the thread of the one before ends."""
-        self.feed.set_source(path)
+    def set_source(self, path: str | Path | None, view: ViewTransform | None = None) -> None:
+        """Cut the patches out of this video, seen this way; the thread of the one before ends."""
+        self.feed.set_source(path, view)
         self.refresh()
 
     def release(self) -> None:
