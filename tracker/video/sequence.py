@@ -1,5 +1,6 @@
 """Numbered pictures as a video: OpenEXR by its own library; PNG, JPEG, TIFF and DPX decoded by FFmpeg."""
 
+import time
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -14,6 +15,7 @@ from tracker.files import InputError
 from tracker.video.exr import read_exr
 from tracker.video.names import NumberedPictures
 from tracker.video.picture import Orientation, PictureConverter, PixelFormat, finish, orientation_of
+from tracker.video.proxies import SLOW_SECONDS, proxy_key, proxy_store
 from tracker.video.view_transform import ViewTransform, default_view
 
 _SIGNATURES = {
@@ -120,6 +122,8 @@ class ImageSequence:
         first_frame_number: the number in the first picture's name.
         missing: indices (0 … frame_count − 1) for which there is no picture, ascending.
         view: how the numbers in the files are shown; may be set, and the newest picture is not decoded again for it.
+
+    Pictures that are slow to make are kept on disk as they are seen (`tracker.video.proxies`).
     """
 
     has_audio = False
@@ -173,13 +177,26 @@ class ImageSequence:
         path = self._pictures.paths.get(number)
         if path is None:
             raise InputError(f"{self.path.parent / self.name}: the picture with frame number {number} is missing")
-        picture = self._newest[1] if self._newest[0] == index else decode_picture(path)
-        width, height = picture.displayed_size
+        if self._newest[0] == index:  # perhaps another view of it
+            return self._newest[1].shown(self._pixel_format, self.view)
+        key = proxy_key(path, self.view)
+        kept = proxy_store().get(key) if key else None
+        if kept is not None:
+            self._check_size(path, kept.shape[1], kept.shape[0])
+            return finish(kept, self._pixel_format, Orientation())
+        began = time.perf_counter()
+        picture = decode_picture(path)
+        self._check_size(path, *picture.displayed_size)
+        self._newest = (index, picture)
+        shown = picture.shown(self._pixel_format, self.view)
+        if key and time.perf_counter() - began > SLOW_SECONDS:
+            proxy_store().put(key, shown if self._pixel_format == "rgb24" else shown[..., 2::-1])
+        return shown
+
+    def _check_size(self, path: Path, width: int, height: int) -> None:
         if (width, height) != (self.width, self.height):
             size = f"{self.width} × {self.height}"
             raise InputError(f"{path}: the picture is {width} × {height} pixels, the first of its sequence {size}")
-        self._newest = (index, picture)
-        return picture.shown(self._pixel_format, self.view)
 
     def frames(self, start: int, stop: int, step: int = 1) -> Iterator[NDArray[np.uint8]]:
         """The frames of range(start, stop, step) in that order; for missing ones the last picture before them.
