@@ -47,8 +47,8 @@ def _node(tracks: TrackFile, keys: list[TrackKeys], options: ExportOptions) -> I
         options.report(done, len(CORNERS))
     for number, (x, y) in enumerate(_pinned(tracks, keys, options).tolist(), start=1):
         yield f"from{number} {{{x:.6f} {y:.6f}}}\n"
-    name = plain_names([options.name])[0]
-    yield f"name CornerPin_{name}\nselected true\nxpos 0\nypos 0\n}}\n"
+    name = plain_names([f"CornerPin_{options.name}"])[0]
+    yield f"name {name}\nselected true\nxpos 0\nypos 0\n}}\n"
 
 
 def _pinned(tracks: TrackFile, keys: list[TrackKeys], options: ExportOptions) -> NDArray[np.float64]:

@@ -30,9 +30,8 @@ FARTHEST_FRAME = 1e9
 _BRACE = re.compile(r"\\.|\{|\}", re.DOTALL)
 _BLANK = re.compile(r"(?:[ \t\n\f\v]|\\\n)*")
 _QUOTED = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"', re.DOTALL)
-_BARE = re.compile(r"(?:[^\s\\]|\\.)+", re.DOTALL)
+_BARE = re.compile(r"(?:[^\s\\]|\\.)+", re.DOTALL | re.ASCII)
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{1,4})|(.))", re.DOTALL)
-_CONTROL = {"n": "\n", "t": "\t", "r": "\r"}
 _TANGENT = re.compile(r"[A-Za-z](?:-?[\d.]+(?:[eE][-+]?\d+)?)?")
 
 
@@ -191,12 +190,13 @@ class Script:
         return Curve(self._whole(frames, line), values)
 
     def _whole(self, frames: list[float], line: int) -> list[int]:
-        for frame in frames:
-            if not abs(frame) < FARTHEST_FRAME:
-                raise bad_line(self.path, line, f"{frame:g} cannot be a frame's number")
-            if frame != int(frame):
-                raise bad_line(self.path, line, f"a curve has a key at {frame:g}, between two frames")
-        return [int(frame) for frame in frames]
+        numbers = np.array(frames)
+        for frame in numbers[~(np.abs(numbers) < FARTHEST_FRAME)].tolist():
+            raise bad_line(self.path, line, f"{frame:g} cannot be a frame's number")
+        for frame in numbers[numbers != np.floor(numbers)].tolist():
+            raise bad_line(self.path, line, f"a curve has a key at {frame:g}, between two frames")
+        whole: list[int] = numbers.astype(np.int64).tolist()
+        return whole
 
     def _keys(self, tokens: Sequence[str], line: int) -> tuple[list[float], list[float]]:
         """Keys in any spelling, frame by frame."""
@@ -251,9 +251,15 @@ class Script:
 
 
 def _unescaped(text: str) -> str:
-    if "\\" not in text:
-        return text
-    return _ESCAPE.sub(lambda found: chr(int(found[1], 16)) if found[1] else _CONTROL.get(found[2], found[2]), text)
+    return _ESCAPE.sub(_character, text) if "\\" in text else text
+
+
+def _character(found: re.Match[str]) -> str:
+    """What an escape stands for; blanks for line ends and tabs, and a mark for what no text can hold."""
+    if not found[1]:
+        return " " if found[2] in "ntrfvab\n" else found[2]
+    character = chr(int(found[1], 16))
+    return character if character.isprintable() else "\ufffd"
 
 
 def _plain_keys(tokens: list[str]) -> tuple[list[float], list[float]] | None:

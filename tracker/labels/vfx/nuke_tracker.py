@@ -69,9 +69,9 @@ def _script(tracks: TrackFile, keys: list[TrackKeys], names: list[str], options:
         yield _row(tracks, track, name, options)
         options.report(done, len(keys))
     first = RASTER_UP.first_number(options)
-    node = plain_names([options.name])[0]
+    node = plain_names([f"Tracks_{options.name}"])[0]
     yield f"}} \n}}\n\nreference_frame {first + (options.reference_frame or 0)}\n"
-    yield f"name Tracks_{node}\nselected true\nxpos 0\nypos 0\n}}\n"
+    yield f"name {node}\nselected true\nxpos 0\nypos 0\n}}\n"
 
 
 def _row(tracks: TrackFile, track: TrackKeys, name: str, options: ExportOptions) -> str:
