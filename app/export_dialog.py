@@ -243,6 +243,8 @@ class ExportDialog(QDialog):
     # -- looking
 
     def _later(self) -> None:
+        if self._look is not None:
+            self._look.cancel()  # what it finds is not what is asked any more
         self._timer.start()
 
     def _preview(self) -> None:
@@ -265,7 +267,7 @@ class ExportDialog(QDialog):
     def _show_preview(self, told: tuple[str, str]) -> None:
         self._look = None
         key, counts = told
-        self._first.setText(self.tr("First key: {}").format(key) if key else self.tr("Nothing would be written."))
+        self._first.setText(self.tr("First key there: {}").format(key) if key else self.tr("Nothing would be written."))
         self._counts.setText(counts)
         self._write.setEnabled(bool(key) and self._job is None)
         self._copy.setEnabled(bool(key) and self._job is None)

@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
     QFileDialog,
-    QFormLayout,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -98,10 +97,9 @@ class ImportDialog(QDialog):
         place.addWidget(self._path, 1)
         place.addWidget(browse)
         place.addWidget(folder)
-        form = QFormLayout()
-        form.setVerticalSpacing(SPACE_S)
-        form.addRow(self.tr("File"), place)
-        form.addRow(self.tr("Format"), self._format)
+        place.setSpacing(SPACE_S)
+        self.plate.form.insertRow(0, self.tr("File"), place)
+        self.plate.form.insertRow(1, self.tr("Format"), self._format)
         box = QFrame()
         box.setFrameShape(QFrame.Shape.StyledPanel)
         box.setAutoFillBackground(True)
@@ -109,7 +107,6 @@ class ImportDialog(QDialog):
         QVBoxLayout(box).addWidget(self._tells)
         layout = QVBoxLayout(self)
         layout.setSpacing(SPACE_M)
-        layout.addLayout(form)
         layout.addWidget(self.plate)
         layout.addWidget(box, 1)
         layout.addWidget(self._buttons)
@@ -137,6 +134,8 @@ class ImportDialog(QDialog):
     # -- looking
 
     def _later(self) -> None:
+        if self._job is not None:
+            self._job.cancel()  # what it finds is not what is asked any more
         self._import.setEnabled(False)
         self._timer.start()
 

@@ -19,6 +19,9 @@ RATES = tuple(Fraction(rate) for rate in (24, 25, 30, 48, 50, 60)) + tuple(
 class PlateFields(QWidget):
     """Fields that start with what the video's files say.
 
+    Attributes:
+        form: the rows, to which others may add theirs.
+
     Signals:
         changed: a person has changed something.
     """
@@ -42,7 +45,7 @@ class PlateFields(QWidget):
         self.aspect = QDoubleSpinBox(minimum=0.1, maximum=10.0, decimals=4, singleStep=0.1)
         self.aspect.setValue(float(plate.pixel_aspect))
         self.aspect.setAccessibleName(self.tr("Pixel aspect"))
-        form = QFormLayout(self)
+        self.form = form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)
         form.setVerticalSpacing(SPACE_S)
         form.addRow(self.tr("Picture"), QLabel(self.tr("{} × {} pixels").format(*size_wh)))

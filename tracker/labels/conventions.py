@@ -5,7 +5,7 @@ left and top edges are 0 and whose right edge is W, that pixel's centre is (0.5,
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -103,7 +103,9 @@ OURS = Convention(
     _same,
     _same,
 )
-# Pixels on the raster, y down or up; pixel centres at .5. Frames: see `numbered`.
+# The same for formats that know no numbers of frames but their order.
+OURS_IN_ORDER = replace(OURS, fixed=True)
+# Pixels on the raster, y down or up; pixel centres at .5.
 RASTER_DOWN = Convention(
     "pixels from the top-left corner, y down, pixel centres at .5",
     "from the top-left corner",

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.files import InputError, atomic_output
-from tracker.labels.conventions import OURS
+from tracker.labels.conventions import OURS_IN_ORDER
 from tracker.labels.formats import ExportOptions, Format, Frames, VideoFacts, Written, register, spans_by_extent
 from tracker.labels.native import TrackFile
 from tracker.labels.pictures import encode_picture
@@ -176,7 +176,7 @@ register(
         title="CoTracker training folder",
         suffix="",
         audience="labels",
-        convention=OURS,
+        convention=OURS_IN_ORDER,
         carries="position, occluded, and which cells may be used",
         keeps=frozenset({"pts", "time_base", "size_wh"}),
         loses="occluded against out of view, hidden cells without a position, visibility, confidence, source, "

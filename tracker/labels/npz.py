@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tracker.files import InputError
-from tracker.labels.conventions import OURS
+from tracker.labels.conventions import OURS_IN_ORDER
 from tracker.labels.formats import ExportOptions, Format, VideoFacts, Written, register
 from tracker.labels.native import TrackFile, read_tracks, write_tracks
 
@@ -29,7 +29,7 @@ register(
         title="Trackwright track file",
         suffix=".npz",
         audience="labels",
-        convention=OURS,
+        convention=OURS_IN_ORDER,
         carries="all states, visibility, confidence, source, approval, query points, names, groups",
         loses="colours, locks, undo history and runs of a project",
         write=_write,

@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.files import InputError, atomic_output
-from tracker.labels.conventions import OURS
+from tracker.labels.conventions import OURS_IN_ORDER
 from tracker.labels.formats import (
     ExportOptions,
     Format,
@@ -199,7 +199,7 @@ register(
         title="TAP-Vid pickle",
         suffix=".pkl",
         audience="labels",
-        convention=OURS,
+        convention=OURS_IN_ORDER,
         carries="position and occluded, of every frame",
         keeps=frozenset({"pts", "time_base", "size_wh"}),
         loses="positions of hidden points, occluded against out of view, visibility, confidence, source, approval, "
