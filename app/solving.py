@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QFileDialog
 
 from app.canvas.insert_item import checker
+from app.clean_up_dialog import CleanUpDialog, open_clean_up
 from app.document.changes import Change
 from app.document.project import Document
 from app.insert_picture import read_insert
@@ -60,6 +61,8 @@ class Solving(QObject):
 
     def set_document(self, document: Document | None) -> None:
         """Solve in this document."""
+        for dialog in self._window.findChildren(CleanUpDialog):
+            dialog.reject()
         self._unsubscribe()
         self._unsubscribe = (lambda: None) if document is None else document.changed.subscribe(self._changed)
         self._stop()
@@ -94,6 +97,10 @@ class Solving(QObject):
         """Solve the selected tracks, with the shown frame as the reference, and show the panel."""
         self._panel.choose(source="chosen", chosen=self._view.selection, reference=self._view.playhead)
         self._window.docks.raise_("solve")
+
+    def ask_clean_up(self) -> None:
+        """Show what could go, and let it go."""
+        open_clean_up(self._window)
 
     def ask_picture(self) -> None:
         """Ask for the picture that is laid over the plate."""

@@ -39,3 +39,4 @@ def vfx_actions(window: "MainWindow", view_menu: str) -> Iterator[Action]:
         TRACKS,
         edit.has_selection,
     )
+    yield Action("tracks.clean_up", tr("Clean up tracks…"), (), solving.ask_clean_up, TRACKS, edit.has_tracks)

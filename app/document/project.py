@@ -10,6 +10,7 @@ import numpy as np
 
 from app.document.cell_steps import CellSteps
 from app.document.changes import Change
+from app.document.clean_steps import CleanSteps
 from app.document.contents import Contents
 from app.document.corrections import Correction
 from app.document.database import remove_side_files
@@ -39,7 +40,7 @@ from tracker.video.view_transform import ViewTransform
 __all__ = ["Document", "RunInfo"]
 
 
-class Document(TakeSteps, RunSteps, TrackSteps, CellSteps, MaskSteps, GroupSteps, Operations):
+class Document(TakeSteps, RunSteps, TrackSteps, CellSteps, CleanSteps, MaskSteps, GroupSteps, Operations):
     """Tracks over the frames of one video, with runs and an undo history; Qt-free.
 
     Each intention (`add_tracks`, `place_anchor`, …) makes one edit, does it, keeps it in the project file and calls
