@@ -29,6 +29,7 @@ GESTURES = (
     ("Drag on empty picture", "Select points in a box"),
     ("Drag with a brush", "Paint; Ctrl: wipe away, or the reverse"),
     ("Shift+wheel with a brush", "Brush size"),
+    ("Click “Locked to …” on the picture", "Let go of the locked view"),
     ("Tab, Shift+Tab on the picture", "Next, previous track"),
     ("Z (held)", "Loupe"),
     ("Click a patch of the filmstrip", "Go to its frame"),
