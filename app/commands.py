@@ -42,6 +42,7 @@ def _file(window: "MainWindow") -> Iterator[Action]:
     yield Action("file.save_as", tr("Save as…"), ("Ctrl+Shift+S",), files.save_as, FILE, is_open)
     yield Action("file.import", tr("Import tracks…"), ("Ctrl+Alt+I",), window.files.ask_import, FILE, is_open)
     yield Action("file.export", tr("Export tracks…"), ("Ctrl+E",), window.files.ask_export, FILE, edit.has_tracks)
+    yield Action("file.render", tr("Render pictures…"), ("Ctrl+Shift+E",), files.ask_render, FILE, edit.has_tracks)
     yield Action("file.quit", tr("Quit"), ("Ctrl+Q",), window.close, FILE)
 
 

@@ -1,16 +1,13 @@
 """Export of the open project's tracks: which format, which tracks, what its first key will be, and the writing."""
 
-import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QDialog,
     QDialogButtonBox,
@@ -23,12 +20,14 @@ from PySide6.QtWidgets import (
     QMessageBox,
     QProgressBar,
     QPushButton,
+    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 
 from app.document.project import Document
-from app.exporting import origin_of, plate_of, variable_rate
+from app.export_job import Request, export, preview_of, text_of
+from app.exporting import origin_of, plate_of
 from app.format_list import FormatList
 from app.panels.wording import number
 from app.plate_fields import PlateFields
@@ -36,20 +35,13 @@ from app.selection_fields import SelectionFields
 from app.theme import SPACE_M, SPACE_S
 from app.workers.jobs import Job, run_job
 from app.workers.protocol import Progress
-from tracker.files import InputError
 from tracker.labels import (
     Exported,
     ExportOptions,
     Format,
-    Provenance,
-    Selection,
     TrackFile,
-    export_tracks,
-    first_key,
     formats,
 )
-from tracker.labels.exchange import chosen_tracks
-from tracker.video import open_source
 
 if TYPE_CHECKING:
     from app.window import MainWindow
@@ -64,22 +56,12 @@ HIDDEN_TEXTS = {
     "flag": "keep the estimated position, switched off",
     "linear": "fill gaps with straight lines",
 }
+NORMALISATION_TEXTS = {
+    "W": "x / W: as TAP-Vid's own files are made",
+    "W-1": "x / (W − 1): for CoTracker's loader",
+    "raster": "(x + 0.5) / W: as the benchmark's pixels are",
+}
 QUIET_MS = 120  # after so long without a change the preview is worked out
-
-
-@dataclass(frozen=True)
-class _Request:
-    """All that an export needs, taken while the window stands still."""
-
-    tracks: TrackFile
-    entry: Format
-    path: Path
-    options: ExportOptions
-    chosen: Selection
-    errors: NDArray[np.floating] | None
-    origin: Provenance
-    video: str
-    view: Any
 
 
 class ExportDialog(QDialog):
@@ -105,8 +87,9 @@ class ExportDialog(QDialog):
         self.formats.chosen.connect(self._chosen)
         self.plate.changed.connect(self._later)
         self.selection.changed.connect(self._later)
-        for box in (self._gaps, self._hidden):
+        for box in (self._gaps, self._hidden, self._normalise):
             box.currentIndexChanged.connect(self._later)
+        self._reference.valueChanged.connect(self._later)
         self.formats.choose(window.settings.export_format)
         self.resize(920, 620)
 
@@ -127,6 +110,14 @@ class ExportDialog(QDialog):
         self._gaps, self._hidden = QComboBox(), QComboBox()
         self._gaps.setAccessibleName(self.tr("Unlabelled frames"))
         self._hidden.setAccessibleName(self.tr("Hidden frames"))
+        self._normalise, self._jpeg = QComboBox(), QCheckBox(self.tr("as JPEG: much smaller, not exact"))
+        self._normalise.setAccessibleName(self.tr("Numbers"))
+        for way, text in NORMALISATION_TEXTS.items():
+            self._normalise.addItem(self.tr(text), way)
+        first = self._video.first_frame_number
+        self._reference = QSpinBox(minimum=first - 1, maximum=first + self._video.frame_count - 1, value=first - 1)
+        self._reference.setSpecialValueText(self.tr("the first on which all four are seen"))
+        self._reference.setAccessibleName(self.tr("Reference frame"))
         self._path = QLineEdit()
         self._path.setAccessibleName(self.tr("Write to"))
         self._bar = QProgressBar()
@@ -153,7 +144,7 @@ class ExportDialog(QDialog):
         right.addWidget(self._first_key_box())
         fields = QHBoxLayout()
         fields.setSpacing(SPACE_M * 3)
-        fields.addWidget(_section(self.tr("The plate there"), self.plate), 1)
+        fields.addWidget(_section(self.tr("The plate"), self.plate), 1)
         fields.addWidget(_section(self.tr("What is written"), self.selection), 1)
         right.addLayout(fields)
         right.addLayout(self._ways())
@@ -185,10 +176,13 @@ class ExportDialog(QDialog):
         place = QHBoxLayout()
         place.addWidget(self._path, 1)
         place.addWidget(browse)
-        form = QFormLayout()
+        self._ways_form = form = QFormLayout()
         form.setVerticalSpacing(SPACE_S)
         form.addRow(self.tr("Where the point is hidden"), self._hidden)
         form.addRow(self.tr("Where nothing is labelled"), self._gaps)
+        form.addRow(self.tr("Numbers"), self._normalise)
+        form.addRow(self.tr("Pictures"), self._jpeg)
+        form.addRow(self.tr("Reference frame"), self._reference)
         form.addRow(self.tr("Write to"), place)
         return form
 
@@ -205,13 +199,17 @@ class ExportDialog(QDialog):
         self._title.setText(entry.title)
         self._tells.setText(_told(entry))
         self.plate.set_convention(entry.convention)
-        own = self.tr("said by the format itself")
-        _offer(self._gaps, [(self.tr(GAP_TEXTS[way]), way) for way in entry.gaps], own)
-        _offer(self._hidden, [(self.tr(HIDDEN_TEXTS[way]), way) for way in entry.hidden], own)
+        _offer(self._gaps, [(self.tr(GAP_TEXTS[way]), way) for way in entry.gaps])
+        _offer(self._hidden, [(self.tr(HIDDEN_TEXTS[way]), way) for way in entry.hidden])
         stem = (self._document.path or Path(self._video.path)).stem
         folder = Path(self._path.text()).parent if self._path.text() else Path(self._window.settings.last_folder)
         self._path.setText(str(folder / f"{stem}-{entry.name}{entry.suffix}"))
         self._copy.setVisible(entry.pastes)
+        self._ways_form.setRowVisible(self._hidden, bool(entry.hidden))
+        self._ways_form.setRowVisible(self._gaps, bool(entry.gaps))
+        self._ways_form.setRowVisible(self._normalise, entry.normalised)
+        self._ways_form.setRowVisible(self._jpeg, entry.needs_video)
+        self._ways_form.setRowVisible(self._reference, entry.corners)
         self._later()
 
     def _browse(self) -> None:
@@ -220,12 +218,13 @@ class ExportDialog(QDialog):
             self._path.setText(name)
             self._confirmed = name
 
-    def _request(self, path: Path) -> _Request:
+    def _request(self, path: Path) -> Request:
         """Raises ValueError where a field is not filled in right."""
         video = self._video
         tracks = TrackFile.from_table(self._document.table, video.pts, video.time_base, (video.width, video.height))
         chosen = self.selection.selection
         ids = self._document.table.ids.tolist()
+        reference = self._reference.value() - video.first_frame_number
         errors = None
         if chosen.max_error is not None:
             errors = self._document.expected_error.read(ids, 0, tracks.n_frames).T
@@ -233,12 +232,15 @@ class ExportDialog(QDialog):
             name=Path(video.path).stem,
             gaps=self._gaps.currentData(),
             hidden=self._hidden.currentData(),
+            normalisation=self._normalise.currentData(),
+            jpeg=self._jpeg.isChecked(),
+            reference_frame=None if reference < 0 else reference,
             plate=self.plate.plate,
             start_frame=self.plate.start_frame,
         )
         origin = origin_of(self._document)
         view = getattr(video, "view", None)
-        return _Request(tracks, self.entry, path, options, chosen, errors, origin, video.path, view)
+        return Request(tracks, self.entry, path, options, chosen, errors, origin, video.path, view)
 
     # -- looking
 
@@ -257,7 +259,7 @@ class ExportDialog(QDialog):
             self._show_preview(("", str(error)))
             return
         self._look = run_job(
-            lambda _job: _preview_of(request),
+            lambda _job: preview_of(request),
             self.tr("Looking"),
             self,
             on_result=self._show_preview,
@@ -279,13 +281,13 @@ class ExportDialog(QDialog):
         path = Path(self._path.text())
         if not self._may_replace(path):
             return
-        self._start(path, _export, self._written)
+        self._start(path, export, self._written)
 
     def copy(self) -> None:
         """Write beside nothing, and put the text on the clipboard."""
-        self._start(Path(f"paste{self.entry.suffix}"), _text_of, self._copied)
+        self._start(Path(f"paste{self.entry.suffix}"), text_of, self._copied)
 
-    def _start(self, path: Path, work: Callable[[_Request, Job], Any], done: Callable[[Any], object]) -> None:
+    def _start(self, path: Path, work: Callable[[Request, Job], Any], done: Callable[[Any], object]) -> None:
         try:
             request = self._request(path)
         except ValueError as error:
@@ -320,8 +322,6 @@ class ExportDialog(QDialog):
         self._copy.setEnabled(not busy)
         if not busy:
             self._job = None
-            self._gaps.setEnabled(bool(self.entry.gaps))
-            self._hidden.setEnabled(bool(self.entry.hidden))
 
     def _progressed(self, progress: Progress) -> None:
         if progress.done >= progress.total:
@@ -386,14 +386,11 @@ def _section(title: str, content: QWidget) -> QWidget:
     return holder
 
 
-def _offer(box: QComboBox, ways: list[tuple[str, str]], otherwise: str) -> None:
+def _offer(box: QComboBox, ways: list[tuple[str, str]]) -> None:
     box.blockSignals(True)
     box.clear()
     for text, way in ways:
         box.addItem(text, way)
-    if not ways:
-        box.addItem(otherwise, None)
-    box.setEnabled(bool(ways))
     box.blockSignals(False)
 
 
@@ -407,45 +404,3 @@ def _told(entry: Format) -> str:
         f"<b>{entry.missing}</b>" if entry.missing else "",
     ]
     return "<br>".join(line for line in lines if line)
-
-
-def _preview_of(request: _Request) -> tuple[str, str]:
-    """The first key in words, and how much would be written or why nothing can be."""
-    try:
-        taken = chosen_tracks(
-            request.tracks, request.path, request.entry, request.options, request.chosen, request.errors
-        )
-    except InputError as error:
-        return "", str(error).removeprefix(f"{request.path}: ").capitalize()
-    labelled = int((taken.state > 0).sum())
-    counts = f"{taken.n_tracks} of {request.tracks.n_tracks} tracks, {labelled} labelled positions."
-    if variable_rate(request.tracks):
-        counts += (
-            " The video's frames do not follow each other evenly: a program that plays at a fixed rate will drift."
-        )
-    return first_key(taken, request.entry, request.options), counts
-
-
-def _export(request: _Request, job: Job, path: Path | None = None) -> Exported:
-    entry, origin = request.entry, request.origin if path is None else None
-    options = replace(request.options, report=job.report)
-    target = path or request.path
-
-    def write(options: ExportOptions) -> Exported:
-        return export_tracks(request.tracks, target, entry.name, options, request.chosen, request.errors, origin)
-
-    if not entry.needs_video:
-        return write(options)
-    with open_source(request.video, threads="auto", view=request.view) as frames:
-        return write(replace(options, frames=frames))
-
-
-def _text_of(request: _Request, job: Job) -> str:
-    """The text that the program takes from its clipboard: of the one file that an export makes."""
-    with tempfile.TemporaryDirectory(prefix="trackwright-") as folder:
-        path = Path(folder) / request.path.name
-        _export(request, job, path)
-        files = sorted(path.iterdir()) if path.is_dir() else [path]
-        if len(files) != 1:
-            raise InputError(f"one track is pasted at a time, these are {len(files)}: select one, or export to files")
-        return files[0].read_bytes().decode("utf-8")

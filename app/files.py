@@ -13,6 +13,7 @@ from app.document.recovery import discard_unsaved, unsaved_projects
 from app.document.video_ref import VideoRef
 from app.export_dialog import ExportDialog
 from app.import_dialog import ImportDialog
+from app.render_dialog import RenderDialog
 from app.workers.jobs import Job, run_job
 from resources import resource
 from tracker.files import InputError
@@ -233,6 +234,13 @@ class Files(QObject):
         """Ask for a format, and write the tracks."""
         if self._window.document is not None:
             dialog = ExportDialog(self._window, self._window.document)
+            dialog.exec()
+            dialog.deleteLater()
+
+    def ask_render(self) -> None:
+        """Ask what pictures to make of the tracks, and write them."""
+        if self._window.document is not None:
+            dialog = RenderDialog(self._window, self._window.document)
             dialog.exec()
             dialog.deleteLater()
 

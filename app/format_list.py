@@ -28,7 +28,7 @@ class FormatList(QWidget):
         self.search.setAccessibleName(self.tr("Search formats"))
         self.list = QListWidget()
         self.list.setAccessibleName(self.tr("Formats"))
-        self.list.setMinimumWidth(self.fontMetrics().averageCharWidth() * 40)
+        self.list.setMinimumWidth(self.fontMetrics().averageCharWidth() * 44)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.document.project import Document
+from app.export_dialog import NORMALISATION_TEXTS
 from app.exporting import plate_of
 from app.panels.wording import number
 from app.plate_fields import PlateFields
@@ -59,7 +60,9 @@ class ImportDialog(QDialog):
         self._timer = QTimer(self, singleShot=True, interval=QUIET_MS)
         self._timer.timeout.connect(self._look)
         self._path.textChanged.connect(self._later)
-        self._format.currentIndexChanged.connect(self._later)
+        for box in (self._format, self._normalise):
+            box.currentIndexChanged.connect(self._later)
+        self._record.textChanged.connect(self._later)
         self.plate.changed.connect(self._later)
         self._path.setText("" if path is None else str(path))
         self._show_nothing(self.tr("Choose the file that another program wrote."))
@@ -75,6 +78,12 @@ class ImportDialog(QDialog):
         self._format.addItem(self.tr("Whatever the file turns out to be"), "")
         for entry in sorted((e for e in formats() if e.readable and not e.missing), key=lambda e: e.title.lower()):
             self._format.addItem(entry.title, entry.name)
+        self._normalise, self._record = QComboBox(), QLineEdit()
+        self._normalise.setAccessibleName(self.tr("Numbers"))
+        for way, text in NORMALISATION_TEXTS.items():
+            self._normalise.addItem(self.tr(text), way)
+        self._record.setPlaceholderText(self.tr("name or number; may be left out where there is one"))
+        self._record.setAccessibleName(self.tr("Record"))
         self._tells = QLabel(wordWrap=True)
         self._tells.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._tells.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
@@ -100,6 +109,10 @@ class ImportDialog(QDialog):
         place.setSpacing(SPACE_S)
         self.plate.form.insertRow(0, self.tr("File"), place)
         self.plate.form.insertRow(1, self.tr("Format"), self._format)
+        self.plate.form.addRow(self.tr("Numbers"), self._normalise)
+        self.plate.form.addRow(self.tr("Record"), self._record)
+        for row in (self._normalise, self._record):
+            self.plate.form.setRowVisible(row, False)
         box = QFrame()
         box.setFrameShape(QFrame.Shape.StyledPanel)
         box.setAutoFillBackground(True)
@@ -142,7 +155,13 @@ class ImportDialog(QDialog):
     def _facts(self) -> VideoFacts:
         video = self._video
         return VideoFacts(
-            video.pts, video.time_base, (video.width, video.height), self.plate.plate, self.plate.start_frame
+            video.pts,
+            video.time_base,
+            (video.width, video.height),
+            self.plate.plate,
+            self.plate.start_frame,
+            self._normalise.currentData(),
+            self._record.text().strip() or None,
         )
 
     def _look(self) -> None:
@@ -155,8 +174,12 @@ class ImportDialog(QDialog):
             self._show_nothing(self.tr("Choose the file that another program wrote."))
             return
         path, name = Path(text), self._format.currentData()
-        if name:
-            self.plate.set_convention(next(e for e in formats() if e.name == name).convention)
+        entry = next((e for e in formats() if e.name == name), None)
+        if entry is not None:
+            self.plate.set_convention(entry.convention)
+        by_suffix = any(e.normalised and path.suffix.lower() in (e.suffix, *e.suffixes) for e in formats())
+        for row in (self._normalise, self._record):
+            self.plate.form.setRowVisible(row, entry.normalised if entry is not None else by_suffix)
         try:
             facts = self._facts()
         except ValueError as error:

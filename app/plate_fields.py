@@ -35,7 +35,7 @@ class PlateFields(QWidget):
         self._typed: dict[bool, int] = {}  # the number a person chose, for formats of plate numbers and for others
         self.first = QSpinBox(minimum=-1_000_000, maximum=10_000_000, value=plate.first_frame)
         self.first.setAccessibleName(self.tr("First frame"))
-        self.first_note = QLabel()
+        self.first_note = QLabel(wordWrap=True)
         self.first_note.setEnabled(False)
         self.rate = QComboBox(editable=True)
         self.rate.setAccessibleName(self.tr("Frames per second"))

@@ -49,8 +49,8 @@ def test_the_first_key_is_shown_as_nuke_after_effects_and_blender_will(qtbot, ex
     assert "frame 2, x 50.5, y 60.5 from the top-left corner" in shown(qtbot, exporting, "after-effects")
     assert not exporting.plate.first.isEnabled()
     blender = shown(qtbot, exporting, "blender")
-    assert "frame 3, x 0.1578, y 0.7479 (0 to 1) from the bottom-left corner" in blender
-    assert f"which is pixel 50.5, {HEIGHT - 60.5:g}" in blender
+    assert f"frame 3, x 50.5, y {HEIGHT - 60.5:g} from the bottom-left corner" in blender
+    assert "frame 1003, x 0.1578, y 0.7479 (0 to 1)" in shown(qtbot, exporting, "fusion")
     assert "frame 1003" in shown(qtbot, exporting, "nuke"), "a number that was typed is not forgotten"
 
 

@@ -162,6 +162,7 @@ class Format:
         suffixes: of the files an import looks for, where it is more than `suffix`.
         corners: writes a corner pin, which is made of exactly four tracks.
         pastes: the program also takes the text from the clipboard.
+        normalised: uses `ExportOptions.normalisation`.
     """
 
     name: str
@@ -185,6 +186,7 @@ class Format:
     suffixes: tuple[str, ...] = ()
     corners: bool = False
     pastes: bool = False
+    normalised: bool = False
 
     @property
     def readable(self) -> bool:

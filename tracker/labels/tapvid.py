@@ -208,5 +208,6 @@ register(
         read=read_tapvid,
         gaps=("drop", "split"),
         needs_video=True,
+        normalised=True,
     )
 )

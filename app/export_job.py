@@ -1,0 +1,82 @@
+"""What an export is asked to do, and the doing of it: in a thread of its own, with nothing of the live document."""
+
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.exporting import variable_rate
+from app.workers.jobs import Job
+from tracker.files import InputError
+from tracker.labels import (
+    Exported,
+    ExportOptions,
+    Format,
+    Provenance,
+    Selection,
+    TrackFile,
+    export_tracks,
+    first_key,
+)
+from tracker.labels.exchange import chosen_tracks
+from tracker.video import open_source
+
+
+@dataclass(frozen=True)
+class Request:
+    """All that an export needs, taken while the window stands still."""
+
+    tracks: TrackFile
+    entry: Format
+    path: Path
+    options: ExportOptions
+    chosen: Selection
+    errors: NDArray[np.floating] | None
+    origin: Provenance
+    video: str
+    view: Any
+
+
+def preview_of(request: Request) -> tuple[str, str]:
+    """The first key in words, and how much would be written or why nothing can be."""
+    try:
+        taken = chosen_tracks(
+            request.tracks, request.path, request.entry, request.options, request.chosen, request.errors
+        )
+    except InputError as error:
+        return "", str(error).removeprefix(f"{request.path}: ").capitalize()
+    labelled = int((taken.state > 0).sum())
+    counts = f"{taken.n_tracks} of {request.tracks.n_tracks} tracks, {labelled} labelled positions."
+    if variable_rate(request.tracks):
+        counts += (
+            " The video's frames do not follow each other evenly: a program that plays at a fixed rate will drift."
+        )
+    return first_key(taken, request.entry, request.options), counts
+
+
+def export(request: Request, job: Job, path: Path | None = None) -> Exported:
+    entry, origin = request.entry, request.origin if path is None else None
+    options = replace(request.options, report=job.report)
+    target = path or request.path
+
+    def write(options: ExportOptions) -> Exported:
+        return export_tracks(request.tracks, target, entry.name, options, request.chosen, request.errors, origin)
+
+    if not entry.needs_video:
+        return write(options)
+    with open_source(request.video, threads="auto", view=request.view) as frames:
+        return write(replace(options, frames=frames))
+
+
+def text_of(request: Request, job: Job) -> str:
+    """The text that the program takes from its clipboard: of the one file that an export makes."""
+    with tempfile.TemporaryDirectory(prefix="trackwright-") as folder:
+        path = Path(folder) / request.path.name
+        export(request, job, path)
+        files = sorted(path.iterdir()) if path.is_dir() else [path]
+        if len(files) != 1:
+            raise InputError(f"one track is pasted at a time, these are {len(files)}: select one, or export to files")
+        return files[0].read_bytes().decode("utf-8")
