@@ -16,9 +16,11 @@ from app.cli.pictures import (
     OutOption,
     RateOption,
     StartOption,
+    TrackOption,
     TracksArgument,
     VideoArgument,
     check_place,
+    chosen_rows,
     open_shot,
     output_of,
     tell,
@@ -52,6 +54,7 @@ def render(
     legend: Annotated[bool, typer.Option("--legend/--no-legend", help="Explain colours and shapes.")] = False,
     frame_numbers: Annotated[bool, typer.Option("--frame-numbers", help="Write the frame numbers.")] = False,
     colour_by: Annotated[ColourBy, typer.Option(help="What the colours say.")] = ColourBy.confidence,
+    track: TrackOption = None,
     scale: Annotated[float, typer.Option(min=0.01, max=8, help="Size of the pictures, by that of the video.")] = 1.0,
     start: StartOption = None,
     end: EndOption = None,
@@ -82,11 +85,12 @@ def render(
             fps=fps,
         )
         numbers = output.first_number if frame_numbers else None
-        look = Look(trail, size, names, legend, numbers, colour_by.value)
+        rows = chosen_rows(content, track, tracks) if track else None
+        look = Look(trail, size, names, legend, numbers, colour_by.value, rows=rows)
         with progress_bar("Rendering", output.count) as update:
             rendered = render_overlay(source, content, look, output, update, scale)
-    result = asdict(rendered) | {"tracks": content.n_tracks}
-    tell(result, told(rendered, f"with {content.n_tracks} tracks", output.codec), as_json)
+    count = content.n_tracks if rows is None else len(rows)
+    tell(asdict(rendered) | {"tracks": count}, told(rendered, f"with {count} tracks", output.codec), as_json)
 
 
 def told(rendered: "Rendered", what: str, codec: str) -> str:

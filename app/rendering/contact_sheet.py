@@ -125,7 +125,7 @@ def write_contact_sheet(
     for done, (index, picture) in enumerate(_pictures(source, wanted), start=1):
         drawer.draw(picture, index)
         report(done, len(wanted))
-    _, data = cv2.imencode(".png", sheet[..., ::-1])
+    _, data = cv2.imencode(".png", sheet[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 6])
     with atomic_output(path) as part:
         part.write_bytes(data.tobytes())
     return Sheet(str(path), layout.width, layout.height, len(options.rows), len(layout.frames))

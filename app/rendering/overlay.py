@@ -40,7 +40,8 @@ class Look:
         legend: explain colours and shapes in the corner where that hides the fewest points.
         numbers_from: the number of frame 0, to write the frame numbers in the upper left corner; None: not written.
         colour_by: what the colours say.
-        colours: of the tracks, where the colours tell them apart; None: those that new tracks get.
+        colours: of all tracks, where the colours tell them apart; None: those that new tracks get.
+        rows: numbers (from 0) of the tracks that are drawn; None: all.
     """
 
     trail: int = 20
@@ -50,6 +51,7 @@ class Look:
     numbers_from: int | None = None
     colour_by: Literal["confidence", "track"] = "confidence"
     colours: Sequence[Colour] | None = None
+    rows: tuple[int, ...] | None = None
 
 
 def scaled(tracks: TrackFile, size_wh: tuple[int, int]) -> TrackFile:
@@ -69,7 +71,8 @@ class Overlay:
         self._located = tracks.located
         self._by_confidence = look.colour_by == "confidence"
         self._letters = text_height(tracks.size_wh[1])
-        seen = tracks.xy[self._located & (tracks.state != State.OUT_OF_VIEW)]
+        self._rows = np.arange(tracks.n_tracks) if look.rows is None else np.array(look.rows, np.intp)
+        seen = tracks.xy[self._rows][(self._located & (tracks.state != State.OUT_OF_VIEW))[self._rows]]
         self._legend = place_legend(tracks.size_wh, self._letters, self._by_confidence, seen)
 
     def draw(self, picture: NDArray[np.uint8], index: int) -> NDArray[np.uint8]:
@@ -88,7 +91,7 @@ class Overlay:
     def _paint(self, image: NDArray[np.uint8], index: int) -> None:
         if self._look.legend:  # under the tracks, so that it hides none of them
             draw_legend(image, self._legend, self._by_confidence)
-        shown = np.flatnonzero(self._tracks.state[:, index] != State.UNLABELLED).tolist()
+        shown = self._rows[self._tracks.state[self._rows, index] != State.UNLABELLED].tolist()
         colours = {n: self._colour(n, index) for n in shown}
         self._draw_trails(image, index, colours)
         for n, colour in colours.items():

@@ -72,7 +72,11 @@ def render_stabilised(
     Raises:
         InputError: nothing can be locked to, a frame cannot be read, or the output cannot be written.
     """
-    stabiliser = Stabiliser(tracks, lock, output.start, output.end, output.first_number)
+
+    def solving(*_: int) -> None:
+        report(0, output.count)
+
+    stabiliser = Stabiliser(tracks, lock, output.start, output.end, output.first_number, solving)
     pictures = _made(source, output, stabiliser.picture)
     held = int(stabiliser.held[output.start : output.end].sum())
     return _write(source, output, stabiliser.size_wh, pictures, report, held), stabiliser.reference

@@ -1,5 +1,6 @@
 """Pictures that hold still: every frame warped so that chosen tracks stay where they are on a reference frame."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -47,11 +48,20 @@ class Stabiliser:
         held: (T,) bool, the frames without a solve of their own, which move as the last one before them that has one.
     """
 
-    def __init__(self, tracks: TrackFile, lock: Lock, start: int, end: int, first_number: int = 0) -> None:
+    def __init__(
+        self,
+        tracks: TrackFile,
+        lock: Lock,
+        start: int,
+        end: int,
+        first_number: int = 0,
+        progress: Callable[[int, int], object] | None = None,
+    ) -> None:
         """
         Args:
             start, end: the frames that are meant, end exclusive.
             first_number: the number of frame 0 in labels.
+            progress: called now and then while the solve is worked out; may raise to give up.
 
         Raises:
             InputError: too few tracks, or too few visible on the reference frame, or the picture is too large.
@@ -63,7 +73,7 @@ class Stabiliser:
         xy = tracks.xy[rows]
         usable = (tracks.located & (tracks.state == State.VISIBLE))[rows]
         self.reference = _reference(usable, lock, start, end)
-        solve = solve_motion(xy, usable, self.reference, lock.kind)
+        solve = solve_motion(xy, usable, self.reference, lock.kind, progress=progress)
         if not solve.solved[start:end].any():
             raise InputError(f"{lock.kind}: the tracks determine it on no frame")
         self.held = ~solve.solved
