@@ -226,21 +226,22 @@ def _parse(path: Path, lines: list[str]) -> tuple[dict[str, tuple[float, int]], 
     facts: dict[str, tuple[float, int]] = {}
     blocks: list[_Block] = []
     for number, line in enumerate(lines[1:], start=2):
-        if not line.strip():
+        if not line or line.isspace():
             continue
-        if line.strip() == _END:
+        if line[0].isspace():
+            if not blocks:
+                key, _, value = line.strip().partition("\t")
+                facts[key] = to_float(value, path, number), number
+            elif blocks[-1].columns:
+                blocks[-1].rows.append(line)
+                blocks[-1].lines.append(number)
+            else:
+                blocks[-1].columns = line.strip().split("\t")
+        elif line.strip() == _END:
             _check_rest(path, lines, number)
             return facts, blocks
-        if not line[0].isspace():
-            blocks.append(_Block(tuple(line.strip().split("\t")), number))
-        elif not blocks:
-            key, _, value = line.strip().partition("\t")
-            facts[key] = to_float(value, path, number), number
-        elif not blocks[-1].columns:
-            blocks[-1].columns = line.strip().split("\t")
         else:
-            blocks[-1].rows.append(line)
-            blocks[-1].lines.append(number)
+            blocks.append(_Block(tuple(line.strip().split("\t")), number))
     raise InputError(f"{path}: the text is cut off: it lacks the line “{_END}”")
 
 

@@ -1,9 +1,9 @@
 """Fusion and the Fusion page of Resolve: a .setting, whose text can also be pasted into the node view.
 
 A table in the manner of Lua: one Tracker tool, and for each of its points an XYPath whose X and Y are two
-BezierSplines with one straight key per frame. Positions go from 0 to 1 over the picture from its bottom-left corner; keys stand at the
-composition's frames, which follow the plate. No key can say that it is hidden, so Fusion draws a straight line through
-a gap.
+BezierSplines with one straight key per frame. Positions go from 0 to 1 over the picture from its bottom-left corner;
+keys stand at the composition's frames, which follow the plate. No key can say that it is hidden, so Fusion draws a
+straight line through a gap.
 
 Built from published excerpts of Blackmagic's own files. Read is what has the same structure; the PolyPath that Fusion
 itself writes for a tracked point (a curve timed by a second one) is refused.
@@ -80,7 +80,7 @@ def _quoted(name: str) -> str:
     return '"' + plain.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-_TOOL = re.compile(r'^[ \t]*(?:\["([^"]+)"\]|(\w+)) = (Tracker|XYPath|BezierSpline|PolyPath) \{', re.MULTILINE)
+_TOOL = re.compile(r'\n[ \t]*(?:\["([^"]+)"\]|(\w+)) = (Tracker|XYPath|BezierSpline|PolyPath) \{')
 _NAME = re.compile(r'\bName(\d+) = Input \{\s*Value = "((?:[^"\\]|\\.)*)"')
 _CENTRE = re.compile(r'\bTrackedCenter(\d+) = Input \{\s*SourceOp = "([^"]+)",\s*Source = "(\w+)"')
 _AXIS = re.compile(r'\b([XY]) = Input \{\s*SourceOp = "([^"]+)",\s*Source = "Value"')
@@ -128,8 +128,9 @@ def _tools(text: str) -> dict[str, _Tool]:
     heads = list(_TOOL.finditer(text))
     line, counted = 1, 0
     for head, after in zip(heads, [*heads[1:], None], strict=True):
-        line, counted = line + text.count("\n", counted, head.start()), head.start()
-        tools[head[1] or head[2]] = _Tool(head[3], head.start(), after.start() if after else len(text), line)
+        start = head.start() + 1  # after the line end that it begins with
+        line, counted = line + text.count("\n", counted, start), start
+        tools[head[1] or head[2]] = _Tool(head[3], start, after.start() if after else len(text), line)
     return tools
 
 
@@ -159,9 +160,9 @@ def _curve(path: Path, text: str, tool: _Tool) -> tuple[list[int], list[float], 
     first = tool.line + text.count("\n", tool.start, start) + 1
     lines = list(range(first, first + len(keys)))
     try:
-        table = np.array(keys, np.float64).reshape(-1, 2)
-        if np.isfinite(table).all() and (table[:, 0] == np.round(table[:, 0])).all():
-            return table[:, 0].astype(np.int64).tolist(), table[:, 1].tolist(), lines
+        table = np.array([list(map(float, column)) for column in zip(*keys, strict=True)]).reshape(2, -1)
+        if np.isfinite(table).all() and (table[0] == np.round(table[0])).all():
+            return table[0].astype(np.int64).tolist(), table[1].tolist(), lines
     except ValueError:
         pass
     # One by one, to name the one that is wrong.
