@@ -274,9 +274,7 @@ def _frames(path: Path, table: Table) -> list[int]:
     for row, name in enumerate(table.index):
         picture = _PICTURE.search(name)
         if picture is None and not re.fullmatch(r"\d+(\.0)?", name):
-            raise _fault(
-                path, table, row, f"expected the number of a frame or the name of a picture, not {name[:60]!r}"
-            )
+            raise _fault(path, table, row, f"expected a frame's number or a picture's name, not {name[:60]!r}")
         frames.append(int(picture.group(1)) if picture else round(float(name)))
         folders.add(re.split(r"[/\\]", name)[-2:-1][0] if picture and re.search(r"[/\\]", name) else "")
         if len(folders) > 1:

@@ -67,6 +67,7 @@ def write_sleap(tracks: TrackFile, path: Path, options: ExportOptions) -> Writte
     skeleton = skeleton_of(keys, UNGROUPED)
     table = BodyTable.of(path, keys, skeleton, tracks.approved | (tracks.source == Source.ANCHOR))
     grouped = any(track.group for track in keys)
+    options.report(0, len(keys))
     frames, instances, points, predicted = _tables(table, grouped)
     text = h5py.string_dtype()
     with atomic_output(path) as part, h5py.File(part, "w") as file:
@@ -184,6 +185,8 @@ def _read_table(path: Path, arrays: dict[str, Rows], n_groups: int, n_nodes: int
     frames, instances = arrays["frames"], _standing(arrays["instances"])
     if len(np.unique(frames["video"])) > 1:
         raise InputError(f"{path}: the file has labels of several videos; save those of one by themselves")
+    if (instances["point_id_start"] + n_nodes != instances["point_id_end"]).any():
+        raise InputError(f"{path}: instances have other numbers of points than the skeleton's {n_nodes}")
     position = {int(frame): at for at, frame in enumerate(frames["frame_id"])}
     numbers = frames["frame_idx"].astype(np.int64)
     if len(np.unique(numbers)) < len(numbers):

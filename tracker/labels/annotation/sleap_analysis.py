@@ -40,6 +40,7 @@ def write_sleap_analysis(tracks: TrackFile, path: Path, options: ExportOptions) 
     skeleton = skeleton_of(keys, UNGROUPED)
     table = BodyTable.of(path, keys, skeleton, np.zeros(tracks.state.shape, np.bool_))
     with atomic_output(path) as part, h5py.File(part, "w") as file:
+        options.report(0, len(keys))
         for name, values in _arrays(table, skeleton).items():
             axes = values.dtype.kind in "fu" and values.size > 0
             file.create_dataset(
