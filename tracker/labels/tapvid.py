@@ -1,7 +1,9 @@
 """TAP-Vid pickles (Doersch et al., "TAP-Vid: A Benchmark for Tracking Any Point in a Video", 2022), as DAVIS uses them.
 
-A dict of records by video name; a record is `video` uint8 (T, H, W, 3) RGB or (T,) JPEG bytes, `points` float32 (N,
-T, 2) x and y, normalised, and `occluded` bool (N, T).
+A dict of records by video name (DAVIS, RoboTAP) or a list of records (RGB-Stacking, Kinetics); a record is `video`
+uint8 (T, H, W, 3) RGB or (T,) JPEG bytes, `points` float32 (N, T, 2) x and y, normalised, and `occluded` bool (N, T).
+Programs tell the data sets by the names of their files, and so does the writer: `0000_of_0010.pkl` becomes a shard of
+Kinetics, a list with JPEG pictures, and a name with `rgb_stacking` a list; every other name a dict.
 
 *Coordinates.* The published loaders do not agree on what the normalised numbers mean, so it is an option:
 
@@ -18,7 +20,9 @@ exclusive). The positions of occluded cells mean nothing in the format; where ou
 files' filler. Occluded and out of view become one.
 """
 
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +79,8 @@ def write_tapvid(tracks: TrackFile, path: Path, options: ExportOptions) -> Writt
     usable = labelled & (visible | (tracks.state != State.VISIBLE))
     whole = {(0, tracks.n_frames): np.flatnonzero(usable.all(axis=1)).tolist()}
     groups = spans_by_extent(usable) if options.gaps == "split" else whole
+    shard = re.fullmatch(r"\d{4}_of_\d{4}", path.stem) is not None
+    options = replace(options, jpeg=options.jpeg or shard)
     records: dict[str, Any] = {}
     written: set[int] = set()
     for (start, end), rows in groups.items():
@@ -87,7 +93,7 @@ def write_tapvid(tracks: TrackFile, path: Path, options: ExportOptions) -> Writt
     if not records:
         raise InputError(f"{path}: no track is labelled on every frame and visible on one; gaps 'split' keeps the rest")
     with atomic_output(path) as part, part.open("wb") as handle:
-        dump_plain(records, handle)
+        dump_plain(list(records.values()) if shard or "rgb_stacking" in path.stem else records, handle)
     cells = sum(record["occluded"].size for record in records.values())
     return Written(len(written), tracks.n_tracks - len(written), cells)
 
@@ -133,8 +139,10 @@ def read_tapvid(path: Path, video: VideoFacts) -> TrackFile:
     name, content = _choose(path, video.record)
     try:
         pictures, points, occluded = content["video"], np.asarray(content["points"]), np.asarray(content["occluded"])
-    except (KeyError, TypeError, IndexError) as error:
+    except (KeyError, TypeError, IndexError, ValueError) as error:
         raise InputError(f"{path}: the record {name} lacks video, points or occluded") from error
+    if not isinstance(pictures, np.ndarray | list) or occluded.dtype.kind not in "biu" or occluded.ndim != 2:
+        raise InputError(f"{path}: the record {name} has no array of pictures or of occluded")
     n_frames, size_wh = _video_size(path, name, pictures)
     if points.shape != (*occluded.shape, 2) or points.dtype.kind != "f" or occluded.shape[1:] != (n_frames,):
         raise InputError(
@@ -186,7 +194,7 @@ def _choose(path: Path, record: str | None) -> tuple[str, Any]:
 def _video_size(path: Path, name: str, pictures: Any) -> tuple[int, tuple[int, int]]:
     if isinstance(pictures, np.ndarray) and pictures.ndim == 4:
         return len(pictures), (pictures.shape[2], pictures.shape[1])
-    if len(pictures) and isinstance(pictures[0], bytes):
+    if len(pictures) and isinstance(pictures[0], bytes) and pictures[0]:
         first = cv2.imdecode(np.frombuffer(pictures[0], np.uint8), cv2.IMREAD_COLOR)
         if first is not None:
             return len(pictures), (first.shape[1], first.shape[0])

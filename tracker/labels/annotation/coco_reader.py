@@ -118,7 +118,7 @@ def read_coco(path: Path, video: VideoFacts) -> TrackFile:
     if version != VERSION:
         raise InputError(f"{path}: version {str(version)[:40]} of these annotations is not known here, {VERSION} is")
     named = content.get("tracks") if _are_objects(content.get("tracks")) else []
-    if not len(found) and not named:
+    if content.get("annotations") is None or not (len(found) or "tracks" in content):
         raise InputError(f"{path}: there is not one annotation with keypoints")
     try:
         images = _images(path, content, video)

@@ -47,7 +47,8 @@ def _track(path: Path, label: str, points: dict[str, Any]) -> ReadTrack:
         numbers = isinstance(place, list) and all(type(value) in (int, float) for value in place)
         if not numbers or len(place) != 2:
             raise InputError(f"{path}: label {label[:40]!r}: frame {frame} has no [x, y]")
-        track.add(int(frame), *place)
+        if not all(value != value for value in place):  # a point taken away may stay as NaN
+            track.add(int(frame), *place)
     return track
 
 

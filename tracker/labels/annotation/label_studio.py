@@ -26,6 +26,7 @@ from tracker.labels.plate import Plate
 from tracker.labels.text import write_text
 
 BOX = 8.0  # pixels; large enough to be clicked
+LARGEST = 1e9  # of any number in a box
 NO_GROUP = "point"
 
 
@@ -116,7 +117,7 @@ def read_label_studio(path: Path, video: VideoFacts) -> TrackFile:
 def _track(path: Path, region: dict[str, Any], video: VideoFacts) -> ReadTrack:
     value, meta = region["value"], region.get("meta") or {}
     label = str((value.get("labels") or [NO_GROUP])[0])
-    texts = meta.get("text") or []
+    texts: Any = meta.get("text")
     name = str(texts[0] if isinstance(texts, list) and texts else texts or region["id"])
     count = value.get("framesCount", len(video.pts))
     if count != len(video.pts):
@@ -124,7 +125,7 @@ def _track(path: Path, region: dict[str, Any], video: VideoFacts) -> ReadTrack:
     sequence = sorted(value["sequence"], key=lambda item: item["frame"])
     numbers = [[float(item[key]) for key in ("frame", "x", "y", "width", "height")] for item in sequence]
     boxes = np.array(numbers, np.float64).reshape(-1, 5)
-    if not np.isfinite(boxes).all() or (boxes[:, 0] != np.round(boxes[:, 0])).any():
+    if not (np.abs(boxes) < LARGEST).all() or (boxes[:, 0] != np.round(boxes[:, 0])).any():
         raise InputError(f"{path}: region {name[:40]!r} has an entry that is no frame with a box")
     frames, xy = _filled(boxes, [bool(item.get("enabled", True)) for item in sequence], len(video.pts))
     return ReadTrack(name, frames.tolist(), list(map(tuple, xy.tolist())), group="" if label == NO_GROUP else label)
