@@ -1,5 +1,6 @@
 """The fields in which a person says how a program counts the plate: its first frame, rate and pixel aspect."""
 
+import re
 from dataclasses import replace
 from fractions import Fraction
 
@@ -35,7 +36,7 @@ class PlateFields(QWidget):
         self._typed: dict[bool, int] = {}  # the number a person chose, for formats of plate numbers and for others
         self.first = QSpinBox(minimum=-1_000_000, maximum=10_000_000, value=plate.first_frame)
         self.first.setAccessibleName(self.tr("First frame"))
-        self.first_note = QLabel(wordWrap=True)
+        self.first_note = QLabel()
         self.first_note.setEnabled(False)
         self.rate = QComboBox(editable=True)
         self.rate.setAccessibleName(self.tr("Frames per second"))
@@ -66,7 +67,7 @@ class PlateFields(QWidget):
         self.first.blockSignals(False)
         self.first.setEnabled(not convention.fixed)
         self.first_note.setText(
-            self.tr("this program always counts {}").format(convention.frames)
+            self.tr("this program always counts {}").format(re.split("[,;(]", convention.frames)[0].strip())
             if convention.fixed
             else self.tr("the number that the first picture has there")
         )
