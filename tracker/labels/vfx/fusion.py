@@ -107,7 +107,7 @@ def read_setting(path: Path, video: VideoFacts) -> TrackFile:
             different frames, or a bad number.
     """
     text = read_text(path)
-    if text.count("{") != text.count("}"):
+    if text.count("{") != text.count("}") and not _balanced(text):
         raise InputError(f"{path}: the text is cut off, or a brace is missing")
     tools = _tools(text)
     found = []
@@ -120,6 +120,12 @@ def read_setting(path: Path, video: VideoFacts) -> TrackFile:
     if not found:
         raise InputError(f"{path}: there is no Tracker with a tracked centre in this text")
     return tracks_from_keys(path, video, CONVENTION, found)
+
+
+def _balanced(text: str) -> bool:
+    """Whether every brace has its other one, those in names not counted."""
+    bare = re.sub(r'"(?:[^"\\]|\\.)*"', "", text)
+    return bare.count("{") == bare.count("}")
 
 
 def _tools(text: str) -> dict[str, _Tool]:
