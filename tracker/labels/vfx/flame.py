@@ -33,13 +33,14 @@ class _Channel:
     Attributes:
         line: it begins on.
         value: where there are no keys.
-        fields: [frame, value] of each key, as in the file.
+        frames, values: of the keys, as in the file.
         lines: of the keys' frames.
     """
 
     line: int
     value: str
-    fields: list[list[str]]
+    frames: list[str]
+    values: list[str]
     lines: list[int]
 
 
@@ -86,17 +87,20 @@ def _read_channel(path: Path, block: str, line: int) -> _Channel:
     head, *keys = block.split("\n\tKey ")
     settings = dict(words for words in (row.split() for row in head.split("\n")[1:]) if len(words) == 2)
     at = line + head.count("\n") + 1
-    fields, lines = [], []
+    frames: list[str] = []
+    values: list[str] = []
+    lines: list[int] = []
     for key in keys:
         words = key.split(None, 5)
-        if words[1:2] != ["Frame"] or words[3:4] != ["Value"] or len(words) < 5:
-            raise bad_line(path, at, "a key needs a Frame and a Value")
-        fields.append([words[2], words[4]])
+        if len(words) < 6 or words[1] != "Frame" or words[3] != "Value":
+            raise bad_line(path, at, "a key needs a number, a Frame, a Value and an End")
+        frames.append(words[2])
+        values.append(words[4])
         lines.append(at + 1)
         at += key.count("\n") + 1
     if "Size" in settings and to_count(settings["Size"], path, line, "keys") != len(keys):
         raise bad_line(path, line, f"this channel announces {settings['Size']} keys and has {len(keys)}")
-    return _Channel(line, settings.get("Value", "0"), fields, lines)
+    return _Channel(line, settings.get("Value", "0"), frames, values, lines)
 
 
 def read_flame(path: Path, video: VideoFacts) -> TrackFile:
@@ -130,9 +134,9 @@ def _read_tracker(path: Path, name: str, channels: dict[str, _Channel]) -> ReadT
     if missing:
         raise bad_line(path, line, f"{name} has no channel {missing[0]}")
     x, y = channels["shift/x"], channels["shift/y"]
-    if len(x.fields) != len(y.fields) or any(a[0] != b[0] for a, b in zip(x.fields, y.fields, strict=True)):
+    if x.frames != y.frames:
         raise bad_line(path, y.line, f"shift/x and shift/y of {name} have keys on different frames")
-    track, _ = track_of_rows(path, name, [[*a, b[1]] for a, b in zip(x.fields, y.fields, strict=True)], x.lines)
+    track, _ = track_of_rows(path, name, list(zip(x.frames, x.values, y.values, strict=True)), x.lines)
     reference = np.array([_first(path, channels[what]) for what in ("ref/x", "ref/y")])
     track.xy = list(map(tuple, (reference - np.array(track.xy, np.float64).reshape(-1, 2)).tolist()))
     return track
@@ -140,8 +144,8 @@ def _read_tracker(path: Path, name: str, channels: dict[str, _Channel]) -> ReadT
 
 def _first(path: Path, channel: _Channel) -> float:
     """The value of the first key, or the one that always holds."""
-    if channel.fields:
-        return to_float(channel.fields[0][1], path, channel.lines[0] + 1)
+    if channel.values:
+        return to_float(channel.values[0], path, channel.lines[0] + 1)
     return to_float(channel.value, path, channel.line)
 
 

@@ -168,6 +168,8 @@ def read_rzml(path: Path, video: VideoFacts) -> TrackFile:
     try:
         with path.open("rb") as file:
             parser.parse(file)
+    except InputError:  # what the handler found; it is a ValueError too
+        raise
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or 'cannot be read'}") from error
     except DefusedXmlException as error:

@@ -115,7 +115,7 @@ class _Reader:
         if not words[0].isdecimal():
             raise bad_line(self.path, line, f"expected the number of a point, not {words[0][:40]!r}")
         if words[0] not in self.points:
-            self.points[words[0]] = _Point(self.name)
+            self.points[words[0]] = _Point(self.name or f"point {words[0]}")
             self.name = ""
         point = self.points[words[0]]
         point.fields.append(words[1:])

@@ -155,6 +155,8 @@ def counted_tracks(
         InputError: a bad line, or more or fewer of them than are announced; names the line.
     """
     lines = read_text(path).rstrip("\n").split("\n")
+    if lines[0].lstrip().startswith("{"):
+        raise bad_line(path, 1, "this is JSON of a later version of the format; version 1, plain text, can be read")
     start = 1
     for _ in range(to_count(lines[0], path, 1, "tracks")):
         at = start + 1 if between is None else start + 2
