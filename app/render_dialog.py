@@ -1,5 +1,6 @@
 """Pictures of the open project's tracks: which kind, of which tracks and frames, and the writing in the background."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.document.project import Document
+from app.document.video_ref import VideoRef
 from app.render_fields import LockFields, OverlayFields, SheetFields
 from app.rendering.contact_sheet import SheetOptions, write_contact_sheet
 from app.rendering.output import SUFFIXES, Output, OutputCodec, codec_of
@@ -34,10 +36,12 @@ from app.workers.protocol import Progress
 from tracker.files import InputError
 from tracker.labels import TrackFile
 from tracker.video import ViewTransform, open_source
+from tracker.video.names import PICTURE_SUFFIXES
 
 if TYPE_CHECKING:
     from app.window import MainWindow
 
+_ENDING = re.compile(r"(\.#+|\.%\d*d)?\.(mp4|mov|png)$", re.IGNORECASE)
 OVERLAY, ALONE, STABILISED, SHEET = "overlay", "alone", "stabilised", "sheet"
 
 
@@ -60,6 +64,7 @@ class RenderDialog(QDialog):
         super().__init__(window)
         self._window, self._document = window, document
         self._job: Job | None = None
+        self._offered = ""
         video = document.video
         assert video is not None, "rendering is disabled while nothing is open"
         self._video = video
@@ -192,15 +197,18 @@ class RenderDialog(QDialog):
         self._codec_changed()
 
     def _codec_changed(self) -> None:
-        """Offer a name that says what is written."""
+        """Offer a name that says what is written; of a name that a person gave only the ending follows."""
         what, codec = self.what.currentData(), self.codec.currentData()
-        stem = (self._document.path or Path(self._video.path)).stem
-        folder = Path(self.path.text()).parent if self.path.text() else Path(self._window.settings.last_folder)
         suffix = next(suffix for suffix, kind in SUFFIXES.items() if kind == codec)
         if what != SHEET and codec == "png":
             suffix = ".####.png"
-        ending = {OVERLAY: "tracks", ALONE: "overlay", STABILISED: "stabilised", SHEET: "sheet"}[what]
-        self.path.setText(str(folder / f"{stem}-{ending}{suffix}"))
+        if self.path.text() in ("", self._offered):
+            ending = {OVERLAY: "tracks", ALONE: "overlay", STABILISED: "stabilised", SHEET: "sheet"}[what]
+            name = f"{_stem(self._document, self._video)}-{ending}{suffix}"
+            self._offered = str(Path(self._window.settings.last_folder) / name)
+            self.path.setText(self._offered)
+        else:
+            self.path.setText(_ENDING.sub("", self.path.text()) + suffix)
         self.sound.setVisible(what != SHEET and codec != "png")
         self._tell.setText("")
 
@@ -215,6 +223,9 @@ class RenderDialog(QDialog):
         if not rows:
             raise InputError(self.tr("there are no tracks to draw"))
         codec = self.codec.currentData()
+        for given in (Path(self._video.path), self._document.path):
+            if given is not None and path.exists() and given.exists() and path.samefile(given):
+                raise InputError(self.tr("{}: the pictures would replace what they are made of").format(path))
         if what != SHEET:
             codec_of(path, codec)
         how: Look | Lock | SheetOptions
@@ -297,6 +308,14 @@ class RenderDialog(QDialog):
     def _failed(self, message: str) -> None:
         self._set_busy(False)
         self._window.files.show_error(message)
+
+
+def _stem(document: Document, video: VideoRef) -> str:
+    """What the pictures are called after: the project, or the video; a sequence without its frame number."""
+    path = document.path or Path(video.path)
+    if path.suffix.lower() in PICTURE_SUFFIXES:
+        return re.sub(r"[._-]?\d+$", "", path.stem) or "frames"
+    return path.stem
 
 
 def _write(request: _Request, job: Job) -> str:

@@ -20,13 +20,12 @@ from app.rendering.marks import (
     text_width,
     write,
 )
-from app.rendering.output import Report
+from app.rendering.output import LARGEST_SIDE, Report
 from tracker.files import InputError, atomic_output
 from tracker.labels import State, TrackFile
 from tracker.video import FrameSource
 
 USUAL_TILES = 24  # of a track, where nobody says how many frames to leave out
-LARGEST_SIDE = 16_384  # pixels; viewers refuse larger pictures
 LARGEST_AREA = 150_000_000
 GROUND: Colour = (38, 38, 38)
 EMPTY: Colour = (60, 60, 60)  # where there is no picture

@@ -50,7 +50,7 @@ def mark_of(state: int, source: int) -> Mark:
 
 def draw_mark(image: NDArray[np.uint8], mark: Mark, xy: NDArray[np.float32], radius: float, colour: Colour) -> None:
     """Draw a mark at a position (2,) in pixels, (0, 0) in the centre of the first one."""
-    x, y = fixed(np.asarray(xy, np.float32)[None])[0]
+    x, y = fixed(np.asarray(xy, np.float32)).tolist()
     r = round(radius * (1 << SHIFT))
     line = max(1, round(radius / 5))
     for width, tone in ((line + 2 * max(1, int(radius / 10)), edge_of(colour)), (line, colour)):
@@ -76,11 +76,11 @@ def edge_of(colour: Colour) -> Colour:
     return LIGHT if 0.299 * red + 0.587 * green + 0.114 * blue < 100 else DARK  # luma, BT.601
 
 
-def fixed(xy: NDArray[np.float32]) -> list[tuple[int, int]]:
-    """Positions in OpenCV's fixed-point numbers; those that are not known come out as 0, 0."""
+def fixed(xy: NDArray[np.float32]) -> NDArray[np.int32]:
+    """Positions (..., 2) in OpenCV's fixed-point numbers; those that are not known come out as 0, 0."""
     # Far outside the picture OpenCV's fixed-point arithmetic would overflow.
     clipped = np.clip(np.nan_to_num(xy), -(2**15), 2**15)
-    return [(int(x), int(y)) for x, y in np.rint(clipped * (1 << SHIFT)).astype(np.int64)]
+    return np.rint(clipped * (1 << SHIFT)).astype(np.int32)
 
 
 def shade(image: NDArray[np.uint8], left: int, top: int, width: int, height: int, strength: float = 0.62) -> None:

@@ -21,6 +21,7 @@ OutputCodec = Literal["h264", "prores", "png"]
 Report = Callable[[int, int], None]  # what is done, and what there is to do; may raise to leave
 
 SUFFIXES: dict[str, OutputCodec] = {".mp4": "h264", ".m4v": "h264", ".mov": "prores", ".png": "png"}
+LARGEST_SIDE = 16_384  # pixels: what H.264 encoders and picture viewers take
 FOREIGN = frozenset({".avi", ".mkv", ".webm", ".gif", ".mxf", ".jpg", ".jpeg", ".tif", ".tiff", ".exr", ".dpx"})
 
 
@@ -94,6 +95,8 @@ def check_fits(tracks: TrackFile, of: Path, source: FrameSource) -> None:
 
 def open_output(output: Output, source: FrameSource, width: int, height: int) -> VideoWriter | PictureWriter:
     """What writes frames of this size. Raises InputError where it cannot be what is asked for."""
+    if not (0 < width <= LARGEST_SIDE and 0 < height <= LARGEST_SIDE):
+        raise InputError(f"{output.path}: {width}x{height} pixels: pictures have 1 to {LARGEST_SIDE} a side")
     if output.codec == "png":
         pattern = picture_pattern(output.path, Path(source.name).stem.rstrip("#._- ") or "frame")
         number = output.first_number + output.start

@@ -1,5 +1,6 @@
 """Tracks drawn over a picture: colour says confidence or track, shape says state, trails fade."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -110,15 +111,27 @@ class Overlay:
         edges = np.unique(np.linspace(first, index, TRAIL_STEPS + 1).round().astype(int)).tolist()
         width = max(1, round(self._size / 2.5))
         for step, (start, end) in enumerate(pairwise(edges), start=1):
+            pieces = self._pieces(colours, start, end)
+            if not pieces:
+                continue
             layer = image.copy()
-            for n, colour in colours.items():
-                whole = self._located[n, start : end + 1]
-                points = fixed(self._tracks.xy[n, start : end + 1])
-                for piece in np.flatnonzero(whole[:-1] & whole[1:]).tolist():
-                    if points[piece] != points[piece + 1]:  # a point that rests would get a blot
-                        cv2.line(layer, points[piece], points[piece + 1], (*colour, 255), width, cv2.LINE_AA, SHIFT)
+            for colour, lines in pieces.items():
+                cv2.polylines(layer, lines, False, (*colour, 255), width, cv2.LINE_AA, SHIFT)
             alpha = step / len(edges)
             cv2.addWeighted(layer, alpha, image, 1 - alpha, 0, dst=image)
+
+    def _pieces(self, colours: dict[int, Colour], start: int, end: int) -> dict[Colour, list[NDArray[np.int32]]]:
+        """The ways from frame to frame, from `start` to `end`, by colour; each (2, 2) in fixed-point pixels."""
+        rows = np.fromiter(colours, np.intp, len(colours))
+        whole, points = self._located[rows, start : end + 1], fixed(self._tracks.xy[rows, start : end + 1])
+        ways = np.stack([points[:, :-1], points[:, 1:]], axis=2)
+        # A point that rests would get a blot.
+        drawn = whole[:, :-1] & whole[:, 1:] & (ways[:, :, 0] != ways[:, :, 1]).any(axis=2)
+        pieces: dict[Colour, list[NDArray[np.int32]]] = defaultdict(list)
+        for n, colour in enumerate(colours.values()):
+            if drawn[n].any():
+                pieces[colour].extend(ways[n, drawn[n]])
+        return pieces
 
     def _draw_mark(self, image: NDArray[np.uint8], n: int, index: int, colour: Colour) -> None:
         xy = self._tracks.xy[n, index]

@@ -13,8 +13,6 @@ from tracker.files import InputError
 from tracker.inference.solves import LEAST, SolveKind, solve_motion
 from tracker.labels import State, TrackFile
 
-LARGEST_SIDE = 8192  # pixels: what H.264 and ProRes decoders take
-
 
 @dataclass(frozen=True)
 class Lock:
@@ -127,8 +125,6 @@ def _window(
     """The size of the pictures, and the matrix from positions on the reference frame to positions in them."""
     wide, high = lock.crop or size_wh
     width, height = round(wide * lock.zoom), round(high * lock.zoom)
-    if not (0 < width <= LARGEST_SIDE and 0 < height <= LARGEST_SIDE):
-        raise InputError(f"{width}x{height}: pictures have 1 to {LARGEST_SIDE} pixels a side")
     # The corner between pixels is at -0.5: there the crop begins, and there scaling stands still.
     corner = centre - np.array([wide, high]) / 2 + 0.5 if lock.crop else np.zeros(2)
     shift = 0.5 * (lock.zoom - 1) - lock.zoom * corner

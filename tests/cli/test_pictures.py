@@ -193,6 +193,7 @@ def test_stabilise_wants_to_know_its_tracks(made: tuple[Path, Path], tmp_path: P
     out = "-o", tmp_path / "s.mp4"
     assert "there are 4 tracks, say which with --track, or --all" in refusal("stabilise", video, tracks, *out)
     assert "there is no track nose" in refusal("stabilise", video, tracks, *out, "--track", "nose")
+    assert "1 to 16384 a side" in refusal("stabilise", video, tracks, *out, "--all", "--zoom", 64, "--crop", "400x300")
     assert "give one of them" in refusal("stabilise", video, tracks, *out, "--track", 1, "--all")
     assert "needs 4 tracks" in refusal("stabilise", video, tracks, *out, "--track", 1, "--kind", "homography")
     assert "expected width x height" in refusal("stabilise", video, tracks, *out, "--all", "--crop", "big")

@@ -102,7 +102,6 @@ def test_the_usual_reference_is_where_most_tracks_are_visible(tracks: TrackFile)
         (Lock((0, 1), "affine"), "needs 3 tracks or more, there are 2"),
         (Lock((0,), reference=99), "there is no such frame"),
         (Lock((0,), reference=1), "0 of the tracks are visible on it"),
-        (Lock((0,), zoom=90), "pixels a side"),
     ],
 )
 def test_what_cannot_be_locked(lock: Lock, sentence: str, tracks: TrackFile) -> None:

@@ -111,8 +111,23 @@ def test_what_cannot_be_written_is_said(qtbot, dialog, errors: list[str], tmp_pa
     choose(dialog, "overlay", "h264", tmp_path / "r.avi")
     dialog.accept()
     assert "write .mp4" in errors[1]
+    assert dialog._document.video is not None
+    choose(dialog, "overlay", "h264", Path(dialog._document.video.path))
+    dialog.accept()
+    assert "replace what they are made of" in errors.pop()
     choose(dialog, "stabilised", "h264", tmp_path / "r.mp4")
     dialog.lock.kind.setCurrentIndex(dialog.lock.kind.findData("homography"))
     dialog.accept()
     qtbot.waitUntil(lambda: len(errors) == 3, timeout=20_000)
     assert "needs 4 tracks" in errors[2]
+
+
+def test_the_name_follows_the_kind_of_file(dialog, tmp_path: Path) -> None:
+    assert Path(dialog.path.text()).name == "moving-tracks.mp4"
+    dialog.what.setCurrentIndex(dialog.what.findData("alone"))
+    assert Path(dialog.path.text()).name == "moving-overlay.mov"
+    dialog.codec.setCurrentIndex(dialog.codec.findData("png"))
+    assert Path(dialog.path.text()).name == "moving-overlay.####.png"
+    dialog.path.setText(str(tmp_path / "mine.v2.####.png"))
+    dialog.what.setCurrentIndex(dialog.what.findData("sheet"))
+    assert dialog.path.text() == str(tmp_path / "mine.v2.png")
