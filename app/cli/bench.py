@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from app.cli.bench_effort import effort
+from app.cli.bench_export import export
 from app.cli.bench_review import review
 from app.cli.display import has_display
 from tracker.files import InputError
@@ -45,6 +46,7 @@ def add_bench(app: typer.Typer, bench_ui: BenchUi) -> None:
     group.command("speed")(_speed)
     group.command()(effort)
     group.command()(review)
+    group.command()(export)
 
     @group.command()
     def ui(as_json: AsJson = False) -> None:
