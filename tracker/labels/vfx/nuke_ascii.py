@@ -13,10 +13,10 @@ from tracker.labels.conventions import RASTER_UP
 from tracker.labels.formats import ExportOptions, Format, VideoFacts, Written, register
 from tracker.labels.keys import ReadTrack, keys_of, tracks_from_keys
 from tracker.labels.native import TrackFile
-from tracker.labels.text import bad_line, plain_names, read_text, rows, to_float, to_frame
+from tracker.labels.text import bad_line, plain_names, read_text, rows
+from tracker.labels.vfx.shake import track_of_cells
 
 SUFFIX = ".txt"
-_SEPARATORS = re.compile(r"[\s,:]+")
 _NUMBER = re.compile(r"^\d+_(?=[A-Za-z])")  # before a file's name, which keeps the tracks in their order
 
 
@@ -76,18 +76,19 @@ def read_nuke_ascii(path: Path, video: VideoFacts) -> TrackFile:
 
 
 def _track(path: Path) -> ReadTrack:
-    track = ReadTrack(_NUMBER.sub("", path.stem))
+    numbers: list[int] = []
+    found: list[str] = []
     for number, line in enumerate(read_text(path).split("\n"), start=1):
         text = line.strip()
         if not text or text[0] in "#;/":
             continue
-        cells = [cell for cell in _SEPARATORS.split(text) if cell]
+        cells = text.replace(",", " ").replace(":", " ").split()
         if len(cells) != 3:
             hint = "; numbers need a point, not a decimal comma" if "," in text and len(cells) > 3 else ""
             raise bad_line(path, number, f"expected the three numbers frame, x and y, not {len(cells)}{hint}")
-        x, y = (to_float(cell, path, number) for cell in cells[1:])
-        track.add(to_frame(cells[0], path, number), x, y, number)
-    return track
+        numbers.append(number)
+        found += cells
+    return track_of_cells(path, _NUMBER.sub("", path.stem), numbers, found)
 
 
 register(

@@ -12,7 +12,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -182,21 +182,23 @@ class Script:
         if head != "curve":
             return None
         line = self.line(word.at)
-        frames, values = _plain_keys(tokens) or self._keys(tokens, line)
-        if not frames:
-            return None
+        plain = _plain_keys(tokens)
+        if plain is not None:
+            frames, values = plain
+        else:
+            given, values = self._keys(tokens, line)
+            frames = self._whole(given, line)
         if not all(map(math.isfinite, values)):
             raise bad_line(self.path, line, "a curve has a value that is not a finite number")
-        return Curve(self._whole(frames, line), values)
+        return Curve(frames, values) if frames else None
 
     def _whole(self, frames: list[float], line: int) -> list[int]:
-        numbers = np.array(frames)
-        for frame in numbers[~(np.abs(numbers) < FARTHEST_FRAME)].tolist():
-            raise bad_line(self.path, line, f"{frame:g} cannot be a frame's number")
-        for frame in numbers[numbers != np.floor(numbers)].tolist():
-            raise bad_line(self.path, line, f"a curve has a key at {frame:g}, between two frames")
-        whole: list[int] = numbers.astype(np.int64).tolist()
-        return whole
+        for frame in frames:
+            if not abs(frame) < FARTHEST_FRAME:
+                raise bad_line(self.path, line, f"{frame:g} cannot be a frame's number")
+            if frame != int(frame):
+                raise bad_line(self.path, line, f"a curve has a key at {frame:g}, between two frames")
+        return [int(frame) for frame in frames]
 
     def _keys(self, tokens: Sequence[str], line: int) -> tuple[list[float], list[float]]:
         """Keys in any spelling, frame by frame."""
@@ -247,7 +249,7 @@ class Script:
                 raise bad_line(self.path, line, f"x and y of the track {name!r} have no key on the same frame")
             frames, xs = [frame for frame, _ in common], [value for _, value in common]
             ys = [at[frame] for frame in frames]
-        return ReadTrack(name, frames, list(zip(xs, ys, strict=True)), [line] * len(frames))
+        return ReadTrack(name, list(frames), list(zip(xs, ys, strict=True)), [line] * len(frames))
 
 
 def _unescaped(text: str) -> str:
@@ -262,17 +264,26 @@ def _character(found: re.Match[str]) -> str:
     return character if character.isprintable() else "\ufffd"
 
 
-def _plain_keys(tokens: list[str]) -> tuple[list[float], list[float]] | None:
+def _plain_keys(tokens: list[str]) -> tuple[list[int], list[float]] | None:
     """The keys of a curve in which each has its frame and nothing else, by the quick way; None for any other curve."""
     if tokens and len(tokens[0]) == 1 and tokens[0].isalpha():
         tokens = tokens[1:]
-    frames = " ".join(tokens[0::2])
-    if len(tokens) % 2 or not f" {frames}".count(" x") == frames.count("x") == len(tokens) // 2:
+    if len(tokens) % 2:
         return None
     try:
-        return list(map(float, frames.replace("x", "").split())), list(map(float, tokens[1::2]))
+        frames = _plain_frames(" ".join(tokens[0::2]))
+        return frames, list(map(float, tokens[1::2]))
     except ValueError:
         return None
+
+
+@lru_cache(maxsize=4)  # the curves of one track have their keys on the same frames
+def _plain_frames(text: str) -> list[int]:
+    """The whole numbers of `x1001 x1002 …`. Raises ValueError where they are no such."""
+    words = text.replace("x", "").split()
+    if not f" {text}".count(" x") == text.count("x") == len(words) or len(max(words, key=len, default="")) > 9:
+        raise ValueError("not each word is an x and a number of common size")
+    return list(map(int, words))
 
 
 def curve_text(letter: str, frames: NDArray[np.int64], values: NDArray[Any], number: str = "%.6f") -> str:

@@ -168,7 +168,9 @@ def _track(script: Script, row: Word, places: dict[str, int], width: int) -> Rea
     if enable is not None:
         track.visible = _held(enable, track.frames)
     error = script.curve(cells[places["error"]]) if "error" in places else None
-    if isinstance(error, Curve):
+    if isinstance(error, Curve) and error.frames == track.frames:
+        track.confidence = [1 - value for value in error.values]
+    elif isinstance(error, Curve):
         known = dict(zip(error.frames, error.values, strict=True))
         track.confidence = [1 - known.get(frame, math.nan) for frame in track.frames]
     return track

@@ -5,6 +5,7 @@ an empty line; gaps have no rows. Three decimals, as Shake writes them. Pixels o
 centres at .5; frames as the plate numbers them. Correlation is 1 where the match is perfect. Source: files of Shake.
 """
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -78,18 +79,39 @@ def read_shake(path: Path, video: VideoFacts) -> TrackFile:
 def _track(path: Path, name: str, lines: Sequence[str], first_line: int) -> ReadTrack:
     if not lines or lines[0].split()[:3] != ["Frame", "X", "Y"]:
         raise bad_line(path, first_line, "expected the columns' titles Frame, X, Y and Correlation")
-    track = ReadTrack(name)
     width = len(lines[0].split())
+    numbers: list[int] = []
+    found: list[str] = []
     for number, line in enumerate(lines[1:], start=first_line + 1):
         cells = line.split()
-        if not cells:
-            continue
-        if len(cells) != width:
+        if cells and len(cells) != width:
             raise bad_line(path, number, f"expected {width} numbers, not {len(cells)}")
-        x, y = (to_float(cell, path, number) for cell in cells[1:3])
-        track.add(to_frame(cells[0], path, number), x, y, number)
-        if width > 3:
-            track.confidence.append(to_float(cells[3], path, number))
+        if cells:
+            numbers.append(number)
+            found += cells
+    return track_of_cells(path, name, numbers, found)
+
+
+def track_of_cells(path: Path, name: str, lines: Sequence[int], cells: Sequence[str]) -> ReadTrack:
+    """The track of rows of frame, x, y and perhaps a confidence: their lines, and their cells one after the other.
+
+    Raises:
+        InputError: a cell is no such number; names the line.
+    """
+    track = ReadTrack(name)
+    if not lines:
+        return track
+    width = len(cells) // len(lines)
+    try:
+        values = list(map(float, cells))
+    except ValueError:
+        values = [math.nan]
+    if not all(map(math.isfinite, values)) or not all(map(float.is_integer, values[::width])):
+        for at, cell in enumerate(cells):  # the slow way, which names the cell
+            (to_float if at % width else to_frame)(cell, path, lines[at // width])
+    track.frames, track.lines = list(map(int, values[::width])), list(lines)
+    track.xy = list(zip(values[1::width], values[2::width], strict=True))
+    track.confidence = values[3::width] if width > 3 else []
     return track
 
 
