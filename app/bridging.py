@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, Signal
 
 from app.document.gaps import GapSpan
 from app.document.project import Document, RunInfo
+from app.document.video_ref import frame_number
 from app.segments import Segment, merge
 from app.tracking import Tracking
 from app.workers.protocol import Failed, Finished, Progress, Result, Started
@@ -281,5 +282,4 @@ class Bridging(QObject):
     def _shown(self, start: int, end: int) -> tuple[int, int]:
         """First and last frame as the rest of the window numbers them."""
         video = self._document.video if self._document is not None else None
-        first = video.first_frame_number if video is not None else 0
-        return start + first, end - 1 + first
+        return frame_number(video, start), frame_number(video, end - 1)

@@ -106,7 +106,8 @@ class MaskFiles(OnOpenDocument):
                 view.mask = document.add_mask(path.stem, painted={frame: Bits.of(bitmap)}, label=label)
             else:
                 document.paint_mask(view.mask, frame, bitmap, label=label)
-            self._window.show_message(self.tr("{0} is the mask on frame {1} now.").format(path.name, frame))
+            number = document.number_of(frame)
+            self._window.show_message(self.tr("{0} is the mask on frame {1} now.").format(path.name, number))
 
         self._start(read, self.tr("Importing"), document, paint)
 

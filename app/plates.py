@@ -41,5 +41,6 @@ class Plates(QObject):
     def _show_missing(self, frame: int) -> None:
         source = self._window.source
         if isinstance(source, ImageSequence):
-            title = self.tr("Frame {} is missing").format(frame + source.first_frame_number)
+            number = frame + source.first_frame_number
+            title = self.tr("Frame {} is missing").format(number)
             self._window.canvas.set_missing(frame, (source.width, source.height), title, source.file_name(frame))

@@ -68,7 +68,9 @@ class SampleDialog(QDialog):
         self._subscriptions.add(window.view.changed, self._view_changed)
         if self._document is not None:
             self._subscriptions.add(self._document.changed, self._document_changed)
-        window.playback.frame_shown.connect(self._later)
+        self._shown = (window.playback.frame_shown, window.playback.frame_missing)
+        for signal in self._shown:
+            signal.connect(self._later)
         self.finished.connect(self._end)
         self._list_masks(window.view.mask)
         self._later()
@@ -158,6 +160,8 @@ class SampleDialog(QDialog):
         """Propose points for what is chosen: at once where the places are known, else they are looked for first."""
         canvas, document, request = self._window.canvas, self._document, self.request
         picture = canvas.picture
+        if canvas.is_missing:
+            self._show(np.zeros((0, 2), np.float32), self.tr("This frame is missing."))
         if document is None or document is not self._window.document or picture is None:
             return
         self.frame = canvas.frame
@@ -207,7 +211,8 @@ class SampleDialog(QDialog):
         self.finished.disconnect(self._end)
         self._timer.stop()
         self._subscriptions.release()
-        self._window.playback.frame_shown.disconnect(self._later)
+        for signal in self._shown:
+            signal.disconnect(self._later)
         if self._job is not None:
             self._job.stop()
             self._job = None

@@ -256,7 +256,7 @@ class Solving(QObject):
         seen = (document.table.rows("state")[frame][columns] == State.VISIBLE) & np.isfinite(xy).all(axis=1)
         problem, quad = "", None
         if not seen.any():
-            problem = self.tr("None of the tracks is seen on the reference frame {}.").format(frame)
+            problem = self.tr("None of the tracks is seen on the reference frame {}.").format(document.number_of(frame))
         elif len(xy) == 4 and seen.all():
             try:
                 quad = xy[order_corners(xy)]

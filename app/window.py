@@ -243,6 +243,7 @@ class MainWindow(QMainWindow):
             self._subscriptions = (stop_changes, stop_refusals)
             self.playback.open(source, self.settings.frame_cache_bytes)
             self.filmstrip.set_source(source.path, source.view)
+            self.timeline.set_missing_frames(source.missing)
             self.view.error_threshold = usual_threshold((source.width, source.height))
             self.canvas.fit()
             self._cache_timer.start()

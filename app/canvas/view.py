@@ -181,8 +181,8 @@ class CanvasView(QWidget):
 
     @property
     def picture(self) -> NDArray[np.uint8] | None:
-        """(H, W, 4) uint8 blue, green, red, unused of the shown frame; None before the first one."""
-        return self._frame_item.array if self.frame >= 0 else None
+        """(H, W, 4) uint8 blue, green, red, unused of the shown frame; None before one and where it is missing."""
+        return self._frame_item.array if self.frame >= 0 and not self.is_missing else None
 
     @property
     def appearance(self) -> Appearance | None:

@@ -57,7 +57,7 @@ class CellSteps(Steps):
             self.refused(f"{track.name} cannot be placed outside of the picture: flag it as out of view instead")
             return False
         if track.end is not None and frame >= track.end:
-            self.refused(f"{track.name} ends at frame {track.end - 1}: let it go on to place it here")
+            self.refused(f"{track.name} ends at frame {self.number_of(track.end - 1)}: let it go on to place it here")
             return False
         return True
 

@@ -34,7 +34,7 @@ class Operations(Steps):
                 self.do(going_on, self._named("Continue", going_on.touched.ids), initiator)
             return
         ended, edits = self._ended(wanted, self._frame(frame))
-        self.do(edits, f"{self._named('End', ended)} at frame {frame}", initiator)
+        self.do(edits, f"{self._named('End', ended)} at frame {self.number_of(frame)}", initiator)
 
     def end_tracks(self, ends: Mapping[int, int], initiator: object = None) -> None:
         """The same with a last frame of its own for each track, as one step."""
@@ -51,7 +51,8 @@ class Operations(Steps):
         end, n_frames = frame + 1, self.table.n_frames
         late = [self.table.track(i).name for i in wanted if self.table.track(i).query_point[0] >= end]
         if late:
-            self.refused(f"{listed(late)} {'starts' if len(late) == 1 else 'start'} only after frame {end - 1}")
+            start = "starts" if len(late) == 1 else "start"
+            self.refused(f"{listed(late)} {start} only after frame {self.number_of(frame)}")
         wanted = [i for i in wanted if self.table.track(i).query_point[0] < end]
         over = change_properties(self.table, wanted, end=end if end < n_frames else None)
         later = self.table.read(wanted, end, n_frames)
@@ -74,7 +75,8 @@ class Operations(Steps):
         without = [self.table.track(i).name for i, patches in found.items() if patches is None]
         if without:
             has = "has" if len(without) == 1 else "have"
-            self.refused(f"{listed(without)} {has} no two known positions around frames {start} to {end - 1}")
+            frames = f"{self.number_of(start)} to {self.number_of(end - 1)}"
+            self.refused(f"{listed(without)} {has} no two known positions around frames {frames}")
         patches = [patch for several in found.values() for patch in several or ()]
         self._do_patches(patches, "Interpolate", start, end, initiator)
 
@@ -112,7 +114,8 @@ class Operations(Steps):
         if without:
             name = self.table.track(source_id).name
             has = "has" if len(without) == 1 else "have"
-            self.refused(f"{listed(without)} {has} no position beside one of {name} at or before frame {start}")
+            there = f"at or before frame {self.number_of(start)}"
+            self.refused(f"{listed(without)} {has} no position beside one of {name} {there}")
         self._do_patches(patches, "Copy motion to", start, end, initiator)
 
     def _moved_along(self, track_id: int, source: Cells, start: int, end: int) -> list[Patch] | None:
@@ -196,7 +199,8 @@ class Operations(Steps):
         known = np.flatnonzero(placed(later)[:, 0])
         if not (whole.state[:frame] != State.UNLABELLED).any() or not len(known):
             side = "at or after" if not len(known) else "before"
-            self.refused(f"{track.name} cannot be split at frame {frame}: it has no position {side} it")
+            number = self.number_of(frame)
+            self.refused(f"{track.name} cannot be split at frame {number}: it has no position {side} it")
             return track_id
         cleared = make_patch([track_id], frame, later, Cells.empty(*later.shape))
         assert cleared is not None  # there is a position
@@ -207,9 +211,8 @@ class Operations(Steps):
         )
         last = cleared.end - frame
         values = {name: compact(array[:last]) for name, array in later.arrays().items()}
-        self.do(
-            [cleared, Presence((new,), frame, values, added=True)], f"Split {track.name} at frame {frame}", initiator
-        )
+        label = f"Split {track.name} at frame {self.number_of(frame)}"
+        self.do([cleared, Presence((new,), frame, values, added=True)], label, initiator)
         return new_id
 
     def _put(self, cells: Cells, rows: NDArray[np.intp], xy: NDArray[np.floating]) -> None:
@@ -219,7 +222,7 @@ class Operations(Steps):
 
     def _do_patches(self, patches: Sequence[Patch], verb: str, start: int, end: int, initiator: object) -> None:
         name = self._named(verb, [patch.ids[0] for patch in patches])
-        self.do(patches, f"{name}, frames {start}–{end - 1}", initiator)
+        self.do(patches, f"{name}, frames {self.number_of(start)}–{self.number_of(end - 1)}", initiator)
 
     def _frame(self, frame: int) -> int:
         if not 0 <= frame < self.table.n_frames:

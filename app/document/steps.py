@@ -17,7 +17,7 @@ from app.document.expected_error import ExpectedErrors
 from app.document.history import History, Keeper, Step
 from app.document.scene import Scene
 from app.document.scene_edits import AnyTouched, Edit, TouchedGroups, TouchedMask, TouchedTakes
-from app.document.video_ref import VideoRef
+from app.document.video_ref import VideoRef, frame_number
 from tracker.files import InputError
 from tracker.labels.table import Cells, TrackTable
 
@@ -58,6 +58,10 @@ class Steps:
     def table(self) -> TrackTable:
         """The tracks: read it, never write it."""
         return self._scene.table
+
+    def number_of(self, frame: int) -> int:
+        """The number under which a person knows a frame: see `frame_number`."""
+        return frame_number(self.video, frame)
 
     # -- undo
 

@@ -345,7 +345,8 @@ class MaskPanel(QWidget):
         elif here:
             text = self.tr("Painted on this frame. {}").format(count)
         elif earlier:
-            text = self.tr("Held from frame {0}. {1}").format(earlier[-1], count)
+            assert self._document is not None
+            text = self.tr("Held from frame {0}. {1}").format(self._document.number_of(earlier[-1]), count)
         else:
             text = self.tr("Nothing painted up to this frame. {}").format(count)
         self.state_label.setText(text)

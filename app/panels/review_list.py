@@ -75,15 +75,17 @@ class ReviewModel(QAbstractListModel):
         return track.name if track is not None else self.tr("Track {0}").format(suspect.track_id)
 
     def _frames(self, suspect: Suspect) -> str:
-        if suspect.end - suspect.start == 1:
-            return str(suspect.start)
-        return f"{suspect.start}–{suspect.end - 1}"
+        first, last = self._number_of(suspect.start), self._number_of(suspect.end - 1)
+        return str(first) if first == last else f"{first}–{last}"
+
+    def _number_of(self, frame: int) -> int:
+        return frame if self._document is None else self._document.number_of(frame)
 
     def _sentence(self, suspect: Suspect) -> str:
         text = self.tr("{0}, frames {1}, probably {2} px off on frame {3}: {4}")
         reasons = ", ".join(REASONS[reason] for reason in suspect.reasons)
-        error = number(suspect.error_px, 1)
-        return text.format(self._name(suspect), self._frames(suspect), error, suspect.worst, reasons)
+        error, worst = number(suspect.error_px, 1), self._number_of(suspect.worst)
+        return text.format(self._name(suspect), self._frames(suspect), error, worst, reasons)
 
 
 class ReviewList(QListView):

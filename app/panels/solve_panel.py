@@ -137,6 +137,11 @@ class SolvePanel(QWidget):
         self._show_frame()
         self._show_notes()
 
+    @property
+    def report(self) -> SolveReport | None:
+        """What is shown."""
+        return self._report
+
     def set_problem(self, text: str) -> None:
         """A sentence on why something is not shown; "" for none."""
         self.problem_label.setText(text)
@@ -216,7 +221,7 @@ class SolvePanel(QWidget):
         self.chosen_button.clicked.connect(self.use_selection)
         self.kind_box.activated.connect(lambda _: self.choose(kind=self.kind_box.currentData()))
         self.robust_check.toggled.connect(lambda on: self.choose(robust=on))
-        self.reference_box.valueChanged.connect(lambda frame: self.choose(reference=frame))
+        self.reference_box.valueChanged.connect(lambda number: self.choose(reference=number - self._number_of(0)))
         self.reference_button.clicked.connect(lambda: self.choose(reference=self._view.playhead))
         self.stabilise_check.toggled.connect(lambda on: setattr(self._view, "stabilise", on))
         self.insert_box.activated.connect(self._insert_chosen)
@@ -274,8 +279,9 @@ class SolvePanel(QWidget):
         self.kind_box.setCurrentIndex(self.kind_box.findData(settings.kind))
         self.robust_check.setChecked(settings.robust)
         self.stabilise_check.setChecked(view.stabilise)
-        self.reference_box.setMaximum(0 if document is None else document.table.n_frames - 1)
-        self.reference_box.setValue(settings.reference)
+        last = 0 if document is None else document.table.n_frames - 1
+        self.reference_box.setRange(self._number_of(0), self._number_of(last))
+        self.reference_box.setValue(self._number_of(settings.reference))
         self.insert_box.setCurrentIndex(self.insert_box.findData(settings.insert))
         self.insert_box.setToolTip(settings.picture or self.tr("Insert over the plate"))
         self.opacity_slider.setValue(round(settings.opacity * 100))
@@ -317,25 +323,29 @@ class SolvePanel(QWidget):
         self.frame_label.setText(text)
         self.frame_label.setAccessibleName(text)
 
+    def _number_of(self, frame: int) -> int:
+        return frame if self._document is None else self._document.number_of(frame)
+
     def _frame_text(self) -> str:
         report, frame = self._report, self._view.playhead
+        shown = self._number_of(frame)
         if report is None or frame >= len(report.known):
             return ""
         if not report.known[frame]:
-            return self.tr("Frame {}: being solved …").format(frame)
+            return self.tr("Frame {}: being solved …").format(shown)
         usable, carrying, needed = int(report.usable[frame]), int(report.carrying[frame]), LEAST[report.kind]
         if not math.isfinite(report.frame_mean[frame]):
             if usable < needed:
                 text = self.tr(
                     "Frame {0} is not solved: {1} of the {2} tracks it takes are seen here and on frame {3}."
                 )
-                return text.format(frame, usable, needed, report.reference)
+                return text.format(shown, usable, needed, self._number_of(report.reference))
             text = self.tr("Frame {0} is not solved: its {1} tracks lie on one line or in one place.")
-            return text.format(frame, usable)
+            return text.format(shown, usable)
         if frame == report.reference:
-            return self.tr("Frame {0} is the reference frame; {1} tracks are seen on it.").format(frame, usable)
+            return self.tr("Frame {0} is the reference frame; {1} tracks are seen on it.").format(shown, usable)
         text = self.tr("Frame {0}, {1}: {2} px in the mean, {3} px at most, {4} of {5} tracks").format(
-            frame,
+            shown,
             report.kind,
             number(report.frame_mean[frame], 2),
             number(report.frame_max[frame], 2),

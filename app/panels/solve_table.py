@@ -102,7 +102,8 @@ class SolveModel(QAbstractTableModel):
         if self._document is None or track_id not in self._document.table:
             return None
         track = self._document.table.track(track_id)
-        texts = (track.name, _pixels(mean), _pixels(largest), str(worst) if worst >= 0 else "–")
+        at = str(self._document.number_of(worst)) if worst >= 0 else "–"
+        texts = (track.name, _pixels(mean), _pixels(largest), at)
         if role == Qt.ItemDataRole.DisplayRole:
             return texts[column]
         if role == Qt.ItemDataRole.DecorationRole and column == NAME:

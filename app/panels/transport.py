@@ -55,12 +55,13 @@ class Transport(QWidget):
         self.release()
         self._document = document
         count = 0 if document is None else document.table.n_frames
+        first, last = self._number_of(0), self._number_of(max(0, count - 1))
         with QSignalBlocker(self.frame_field):
-            self.frame_field.setRange(0, max(0, count - 1))
-        digits = self.fontMetrics().horizontalAdvance("0" * max(4, len(str(count))))
+            self.frame_field.setRange(first, last)
+        digits = self.fontMetrics().horizontalAdvance("0" * max(4, len(str(last)), len(str(first))))
         self.frame_field.setFixedWidth(digits + 2 * SPACE_M + SPACE_S)
-        self.total_label.setText("/ " + number(max(0, count - 1)))
-        self.total_label.setToolTip(self.tr("Number of the last frame; frames count from 0"))
+        self.total_label.setText("/ " + (str(last) if first else number(last)))
+        self.total_label.setToolTip(self.tr("Number of the last frame; frames count from {}").format(first))
         sample = self.fontMetrics().horizontalAdvance(timecode(0, Fraction(25)) + "0")
         self.time_label.setMinimumWidth(sample if self._rate() else 0)
         self.setEnabled(document is not None)
@@ -159,7 +160,7 @@ class Transport(QWidget):
         if name == "playhead":
             if not (self.frame_field.hasFocus() and self.frame_field.lineEdit().isModified()):
                 with QSignalBlocker(self.frame_field):
-                    self.frame_field.setValue(self._view.playhead)
+                    self.frame_field.setValue(self._number_of(self._view.playhead))
             self.time_label.setText(timecode(self._view.playhead, self._rate()))
         elif name == "colour_by":
             self.colour_box.setCurrentIndex(self.colour_box.findData(self._view.colour_by))
@@ -170,8 +171,11 @@ class Transport(QWidget):
         self.loop_button.setChecked(self._view.loop)
         self.trails_button.setChecked(self._view.show_trails)
 
-    def _go_to(self, frame: int) -> None:
-        self._view.playhead = frame
+    def _number_of(self, frame: int) -> int:
+        return frame if self._document is None else self._document.number_of(frame)
+
+    def _go_to(self, number: int) -> None:
+        self._view.playhead = number - self._number_of(0)
 
     def _choose_colour(self, row: int) -> None:
         self._view.colour_by = self.colour_box.itemData(row)

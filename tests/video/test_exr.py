@@ -106,6 +106,12 @@ def test_deep(tmp_path):
         open_source(tmp_path / "a.exr")
 
 
+def test_text(tmp_path):
+    (tmp_path / "a.exr").write_text("Dear compositor, this is not a picture.")
+    with pytest.raises(InputError, match=r"a\.exr: not a PNG, JPEG, TIFF, EXR or DPX picture"):
+        open_source(tmp_path / "a.exr")
+
+
 def test_nothing_to_show(tmp_path):
     write_exr(tmp_path / "a.exr", {"Z": LIGHT[..., 0].copy()})
     with pytest.raises(InputError, match=r"a\.exr: the EXR has neither colours \(R, G, B\) nor brightness"):

@@ -9,10 +9,15 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QDialogButtonBox
 
 from app.document.project import Document
+from app.panels.review_list import ReviewModel
+from app.panels.timeline.ranges import range_text
+from app.panels.timeline.tooltip import cell_text as timeline_text
+from app.sample_dialog import SampleDialog
 from app.view_transform_dialog import ViewTransformDialog
 from app.window import MainWindow
 from tests.inference.scenes import panning
 from tests.video.plates import write_exr
+from tracker.inference.suspicion import Suspect
 from tracker.labels import State
 from tracker.video import ViewTransform
 
@@ -63,11 +68,20 @@ def test_a_missing_frame_is_shown_as_such(qtbot, shown: MainWindow) -> None:
     assert shown.document is not None
     assert shown.document.table.n_tracks == 0
     assert texts
-    card = picture(shown).copy()
+    assert shown.canvas.picture is None
     with qtbot.waitSignal(shown.playback.frame_shown, timeout=5000):
         shown.navigation.step(2)
     assert (shown.canvas.frame, shown.canvas.is_missing) == (6, False)
-    assert not np.array_equal(picture(shown), card)
+    assert picture(shown).shape == (size[1], size[0], 4)
+
+
+def test_no_points_are_sampled_where_there_is_no_picture(qtbot, shown: MainWindow) -> None:
+    dialog = SampleDialog(shown)
+    qtbot.waitUntil(lambda: len(dialog.points) > 0)
+    shown.view.playhead = 4
+    qtbot.waitUntil(lambda: not len(dialog.points))
+    assert dialog.place() == []
+    dialog.reject()
 
 
 def test_playing_goes_on_over_a_hole(qtbot, shown: MainWindow) -> None:
@@ -176,3 +190,51 @@ def choose(dialog: ViewTransformDialog, kind: str) -> None:
     place = dialog.kind.findData(kind)
     dialog.kind.setCurrentIndex(place)
     dialog.kind.activated.emit(place)
+
+
+def test_frames_have_the_numbers_of_their_files(qtbot, shown: MainWindow) -> None:
+    document, transport = shown.document, shown.transport
+    assert document is not None
+    shown.view.playhead = 2
+    assert (transport.frame_field.value(), transport.total_label.text()) == (1003, "/ 1012")
+    transport.frame_field.setValue(1008)
+    assert shown.view.playhead == 7
+    assert timeline_text(document, None, 7).startswith("Frame 1008")
+    assert range_text(document, ((), 2, 5)).startswith("Frames 1003–1005")
+    assert shown.curves.values_text(2) == "Frame 1003"
+    axis = shown.curves.stack.plots["error"].frames
+    ticks = [value for _, values in axis.tickValues(0, 11, 300) for value in values]
+    assert 1005 - 1001 in ticks
+    assert axis.tickStrings([4], 1, 5) == ["1005"]
+    (track_id,) = document.add_tracks([[2, 70, 60]])
+    shown.view.select([track_id])
+    document.end_track([track_id], 6)
+    assert document.undo_text.endswith("at frame 1007")
+    model = ReviewModel()
+    model.show(document, [Suspect(track_id, 2, 5, 4, 9.0, ())])
+    sentence = model.index(0, 0).data(Qt.ItemDataRole.ToolTipRole)
+    assert "frames 1003–1005" in sentence
+    assert "on frame 1005" in sentence
+
+
+def test_the_ruler_has_round_numbers_and_marks_holes(qtbot, shown: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:
+    ruler = shown.timeline.ruler
+    ruler.resize(900, ruler.height())
+    with_holes = ruler.grab().toImage()
+    numbers: list[int] = []
+    monkeypatch.setattr(ruler, "_draw_number", lambda _painter, frame, _x: numbers.append(frame + 1001))
+    ruler.grab()
+    step = shown.timeline._state.scale.tick_step()
+    assert numbers
+    assert all(number % step == 0 for number in numbers)
+    assert min(numbers) >= 1001
+    assert max(numbers) <= 1012
+    monkeypatch.undo()
+    shown.timeline.set_missing_frames(())
+    assert ruler.grab().toImage() != with_holes
+
+
+def test_a_video_counts_from_nought(opened: MainWindow) -> None:
+    assert (opened.transport.frame_field.value(), opened.transport.frame_field.minimum()) == (0, 0)
+    assert opened.document is not None
+    assert timeline_text(opened.document, None, 7).startswith("Frame 7")

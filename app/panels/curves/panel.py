@@ -78,6 +78,7 @@ class Curves(QWidget):
             self._subscriptions.add(document.expected_error.changed, self._cells_changed)
         self._subscriptions.add(self._view.changed, self._view_changed)
         self.stack.set_frame_count(1 if document is None else document.table.n_frames)
+        self.stack.set_first_number(0 if document is None else document.number_of(0))
         self._tracks_changed()
         self.stack.set_playhead(self._view.playhead, follow=False)
         self._show_range()
@@ -312,7 +313,7 @@ class Curves(QWidget):
 
     def values_text(self, frame: int) -> str:
         """What the shown tracks are on one frame, a line for each."""
-        lines = [self.tr("Frame {0}").format(frame)]
+        lines = [self.tr("Frame {0}").format(frame if self._document is None else self._document.number_of(frame))]
         if self._series is not None and self._document is not None:
             values = self._series.at(frame)
             for k, track_id in enumerate(self._series.ids):

@@ -87,6 +87,28 @@ class TimeViewBox(pg.ViewBox):
         self.wheeled.emit(ev.delta() / 120, self.mapToView(ev.pos()).x(), shift)  # type: ignore[attr-defined]
 
 
+class FrameAxis(pg.AxisItem):
+    """The frames below a plot, with their numbers.
+
+    Attributes:
+        first_number: what a person calls frame 0.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("bottom")
+        self.first_number = 0
+
+    def tickValues(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, list[float]]]:
+        """At round numbers."""
+        first = self.first_number
+        levels = super().tickValues(minVal + first, maxVal + first, size)
+        return [(spacing, [value - first for value in values]) for spacing, values in levels]
+
+    def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
+        """The numbers, between frames none."""
+        return [f"{value + self.first_number:.0f}" if spacing >= 1 else "" for value in values]
+
+
 class CurvePlot(pg.PlotItem):
     """The plot of a row.
 
@@ -96,7 +118,8 @@ class CurvePlot(pg.PlotItem):
 
     def __init__(self, row: Row) -> None:
         self.box = TimeViewBox()
-        super().__init__(viewBox=self.box)
+        self.frames = FrameAxis()
+        super().__init__(viewBox=self.box, axisItems={"bottom": self.frames})
         self.row = row
         self._lines = LinesItem()
         self.hideButtons()

@@ -93,6 +93,11 @@ class PlotStack(pg.GraphicsLayoutWidget):
             plot.box.setLimits(xMin=-0.5, xMax=self.n_frames - 0.5, minXRange=min(LEAST_FRAMES, self.n_frames))
         self.fit()
 
+    def set_first_number(self, number: int) -> None:
+        """What a person calls frame 0."""
+        for plot in self.plots.values():
+            plot.frames.first_number = number
+
     def fit(self) -> None:
         """Show the whole video."""
         self.box.setXRange(-0.5, self.n_frames - 0.5, padding=0)

@@ -255,7 +255,8 @@ class Filmstrip(QWidget):
         if cells is None or not len(cells):
             self.bar.summary.setText(name)
             return
-        frames = self.tr("frames {0} to {1}").format(cells.start, cells.end - 1)
+        ends = (cells.document.number_of(frame) for frame in (cells.start, cells.end - 1))
+        frames = self.tr("frames {0} to {1}").format(*ends)
         if cells.step == 1:
             text = self.tr("{0}: {1}").format(name, frames)
         else:
@@ -294,7 +295,9 @@ class Filmstrip(QWidget):
         return None if found is None else Patch(*found, self.patch_size)
 
     def _show_reference(self, patch: Patch | None) -> None:
-        caption = self.tr("No anchor") if patch is None else self.tr("Anchor {0}").format(patch.frame)
+        caption = self.tr("No anchor")
+        if patch is not None and self._document is not None:
+            caption = self.tr("Anchor {0}").format(self._document.number_of(patch.frame))
         self.reference.show_patch(patch, None if patch is None else self.feed.crop(patch), caption)
 
     def _patches_arrived(self, patches: tuple[Patch, ...]) -> None:
@@ -330,7 +333,7 @@ class Filmstrip(QWidget):
         correction = self.strip.correction
         if correction is None:
             if self._cells is not None:
-                frame = int(self._cells.frames[index])
+                frame = self._cells.document.number_of(int(self._cells.frames[index]))
                 self.hint.emit(self.tr("There is no position on frame {0} to drag: click to go there.").format(frame))
             self.strip.cancel_drag()
         elif not correction.drag(dx, dy):

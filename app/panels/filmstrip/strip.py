@@ -212,13 +212,13 @@ class Strip(QAbstractScrollArea):
         cell, rect = cells.cell(index), self.cell_rect(index)
         failure = self._failure_of(cell.frame)
         self._painter.paint(painter, rect, cell, self._pixmap(cell), self.threshold, failure)
-        at_playhead = cell.frame == self._playhead
+        at_playhead, number_text = cell.frame == self._playhead, str(cells.document.number_of(cell.frame))
         if self.layout_.has_labels:
             label = QRect(rect.left() - PAD, rect.bottom() + PAD, rect.width() + 2 * PAD, LABEL)
-            self._painter.paint_label(painter, label, str(cell.frame), at_playhead)
+            self._painter.paint_label(painter, label, number_text, at_playhead)
         elif index % self.layout_.columns == 0:
             beside = QRect(0, rect.top(), rect.left() - PAD, rect.height())
-            self._painter.paint_label(painter, beside, str(cell.frame), at_playhead)
+            self._painter.paint_label(painter, beside, number_text, at_playhead)
 
     def _pixmap(self, cell: Cell) -> QPixmap | None:
         if not cell.placed:

@@ -13,7 +13,7 @@ def cell_text(document: Document, cell: Cell, failure: str) -> str:
     """Frame and time, what is known of the track there, and what can be done."""
     translate = QCoreApplication.translate
     time = timecode(cell.frame, document.video.fps if document.video else None)
-    frame = translate(CONTEXT, "Frame {0}").format(cell.frame)
+    frame = translate(CONTEXT, "Frame {0}").format(document.number_of(cell.frame))
     lines = [f"{frame}  ·  {time}" if time else frame]
     words = [state_text(cell.state), source_text(cell.source)]
     if cell.certainty == cell.certainty and cell.placed:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 from PySide6.QtCore import QEvent, QPoint, Qt
 from PySide6.QtGui import QHelpEvent, QKeyEvent, QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QToolTip, QWidget
@@ -35,7 +36,7 @@ class Timeline(TimelineParts):
     def set_document(self, document: Document | None) -> None:
         """Show another document, or nothing."""
         self.release()
-        self._state.document, self._state.cached, self._state.top = document, (), 0
+        self._state.document, self._state.cached, self._state.missing, self._state.top = document, (), (), 0
         self._state.scale.frame_count = max(1, self._state.table.n_frames)
         self.lanes.tiles.clear()
         if document is not None:
@@ -49,6 +50,13 @@ class Timeline(TimelineParts):
     def release(self) -> None:
         """Stop listening to document and view."""
         self._subscriptions.release()
+
+    def set_missing_frames(self, frames: Sequence[int]) -> None:
+        """Show that there are no pictures of these frames, which ascend."""
+        numbers = np.asarray(frames, dtype=np.int64)
+        parts = np.split(numbers, np.flatnonzero(np.diff(numbers) > 1) + 1) if len(numbers) else []
+        self._state.missing = tuple((int(part[0]), int(part[-1]) + 1) for part in parts)
+        self.ruler.update()
 
     def set_cached_ranges(self, ranges: Sequence[tuple[int, int]]) -> None:
         """Show which frames are in memory, as (start, end) with the end exclusive."""

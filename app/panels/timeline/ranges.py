@@ -44,11 +44,11 @@ def range_text(document: Document, cells: CellRange) -> str:
     """Frames, how many, for how long, and of how many tracks."""
     ids, start, end = cells
     translate, fps = QCoreApplication.translate, document.video.fps if document.video else None
-    count = end - start
+    count, first, last = end - start, document.number_of(start), document.number_of(end - 1)
     parts = [
-        translate("Timeline", "Frame {0}").format(start)
+        translate("Timeline", "Frame {0}").format(first)
         if count == 1
-        else translate("Timeline", "Frames {0}\u2013{1}").format(start, end - 1),
+        else translate("Timeline", "Frames {0}\u2013{1}").format(first, last),
         translate("Timeline", "{0} frames").format(count) if count > 1 else "",
         f"{number(count / float(fps), 2)}\u00a0s" if fps else "",
         translate("Timeline", "{0} tracks").format(len(ids)) if len(ids) > 1 else "",

@@ -1,7 +1,7 @@
-"""The frame ruler: numbers, in and out points, the frames in memory, and the playhead."""
+"""The frame ruler: numbers, in and out points, the frames in memory and those missing, and the playhead."""
 
 from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent, QPalette
+from PySide6.QtGui import QBrush, QColor, QFontMetrics, QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.panels.timeline.state import TimelineState
@@ -28,7 +28,7 @@ class Ruler(QWidget):
 
     def flag_rect(self, frame: int) -> QRect:
         """Where the number of the playhead stands, held inside the ruler."""
-        width = QFontMetrics(self.font()).horizontalAdvance(str(frame)) + 12
+        width = QFontMetrics(self.font()).horizontalAdvance(str(self._state.number_of(frame))) + 12
         x = round(self._state.scale.centre_of(frame)) - width // 2
         return QRect(max(0, min(self.width() - width, x)), 1, width, FLAG_HEIGHT)
 
@@ -47,6 +47,7 @@ class Ruler(QWidget):
         painter = QPainter(self)
         painter.fillRect(event.rect(), self.palette().color(QPalette.ColorRole.Window))
         self._draw_range(painter)
+        self._draw_missing(painter)
         self._draw_ticks(painter, event.rect())
         self._draw_cached(painter)
         painter.setPen(self.palette().color(QPalette.ColorRole.Mid))
@@ -73,28 +74,40 @@ class Ruler(QWidget):
         scale = self._state.scale
         step = scale.tick_step()
         minor = scale.minor_step(step)
-        first = max(0, scale.frame_at(exposed.left()) // step - 1) * step
-        last = scale.frame_at(exposed.right()) + step
+        origin = self._state.number_of(0)
+        first = ((scale.frame_at(exposed.left()) + origin) // step - 1) * step  # a number, as those below
+        last = min(scale.frame_at(exposed.right()) + step, scale.frame_count - 1) + origin
         text, faint = (
             self.palette().color(role) for role in (QPalette.ColorRole.Text, QPalette.ColorRole.PlaceholderText)
         )
         bottom = self.height() - CACHED_HEIGHT - 1
-        for frame in range(first, min(last, scale.frame_count - 1) + 1, minor):
-            x = round(scale.centre_of(frame))
-            major = frame % step == 0
+        for number in range(first, last + 1, minor):
+            if number < origin:
+                continue
+            x = round(scale.centre_of(number - origin))
+            major = number % step == 0
             painter.setPen(text if major else faint)
             painter.drawLine(x, bottom - (8 if major else 4), x, bottom - 1)
             if major:
-                self._draw_number(painter, frame, x)
+                self._draw_number(painter, number - origin, x)
 
     def _draw_number(self, painter: QPainter, frame: int, x: int) -> None:
         """A number over its tick, the first one beside it; not where the playhead's own number stands."""
-        text = str(frame)
+        text = str(self._state.number_of(frame))
         width = QFontMetrics(self.font()).horizontalAdvance(text)
         area = QRect(x - width // 2 if frame else max(x - width // 2, 2), 2, width + 1, 15)
         if not area.adjusted(-4, 0, 4, 0).intersects(self.flag_rect(self._state.view.playhead)):
             painter.setPen(self.palette().color(QPalette.ColorRole.PlaceholderText))
             painter.drawText(area, Qt.AlignmentFlag.AlignCenter, text)
+
+    def _draw_missing(self, painter: QPainter) -> None:
+        bottom = self.height() - CACHED_HEIGHT - 1
+        hatching = QBrush(self.palette().color(QPalette.ColorRole.PlaceholderText), Qt.BrushStyle.BDiagPattern)
+        for start, end in self._state.missing:
+            left, right = self._state.scale.x_of(start), self._state.scale.x_of(end)
+            if right > 0 and left < self.width():
+                area = QRectF(left, RANGE_TOP, max(2.0, right - left), bottom - RANGE_TOP)
+                painter.fillRect(area.intersected(QRectF(self.rect())), hatching)
 
     def _draw_cached(self, painter: QPainter) -> None:
         colour = QColor(self.palette().color(QPalette.ColorRole.Text))
@@ -119,4 +132,4 @@ class Ruler(QWidget):
             y = flag.bottom()
             painter.drawPolygon([QPointF(x - 4, y), QPointF(x + 5, y), QPointF(x + 0.5, y + 6)])
         painter.setPen(self.palette().color(role.HighlightedText))
-        painter.drawText(flag, Qt.AlignmentFlag.AlignCenter, str(frame))
+        painter.drawText(flag, Qt.AlignmentFlag.AlignCenter, str(self._state.number_of(frame)))

@@ -26,6 +26,7 @@ class TimelineState:
         scale: the time axis of ruler and lanes.
         top: how many pixels of lanes lie above the view.
         cached: frames that are in memory, as (start, end) with the end exclusive.
+        missing: frames that have no picture, likewise.
         drag: the range that is being drawn with the mouse, None while there is none.
     """
 
@@ -34,6 +35,7 @@ class TimelineState:
     scale: TimeScale = field(default_factory=TimeScale)
     top: int = 0
     cached: Sequence[tuple[int, int]] = ()
+    missing: Sequence[tuple[int, int]] = ()
     drag: "RangeDrag | None" = None
 
     @property
@@ -45,6 +47,10 @@ class TimelineState:
     def errors(self) -> ExpectedErrors | None:
         """How far off the tracks are thought to be; None while nothing is open."""
         return None if self.document is None else self.document.expected_error
+
+    def number_of(self, frame: int) -> int:
+        """The number under which a person knows a frame."""
+        return frame if self.document is None else self.document.number_of(frame)
 
     def lanes(self, height: int) -> range:
         """The lanes that a view of this height shows, wholly or in part."""

@@ -10,7 +10,7 @@ from tracker.labels.table import State
 def cell_text(document: Document, lane: int | None, frame: int) -> str:
     """Frame and time, and what is known of the track of a lane there."""
     time = timecode(frame, document.video.fps if document.video else None)
-    text = QCoreApplication.translate("Timeline", "Frame {0}").format(frame)
+    text = QCoreApplication.translate("Timeline", "Frame {0}").format(document.number_of(frame))
     lines = [f"{text}  ·  {time}" if time else text]
     if lane is not None:
         table = document.table
