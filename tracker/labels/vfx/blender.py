@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tracker.files import InputError
-from tracker.labels.conventions import FROM_1, RASTER_UP
+from tracker.labels.conventions import FROM_1, RASTER_UP, Convention
 from tracker.labels.formats import ExportOptions, Format, VideoFacts, Written, register
 from tracker.labels.keys import ReadTrack, TrackKeys, keys_of, tracks_from_keys
 from tracker.labels.native import TrackFile
@@ -106,28 +106,42 @@ def _cut(name: str) -> str:
 
 def _pieces(tracks: TrackFile, keys: Sequence[TrackKeys], options: ExportOptions) -> Iterator[str]:
     yield _HEAD % (*tracks.size_wh, options.plate.first_frame)
-    for done, track in enumerate(keys, start=1):
-        xy = CONVENTION.to_file(track.xy, tracks.size_wh, options.plate)
-        hidden = ["" if visible else " 1" for visible in track.visible.tolist()]
-        frames = track.frames + CONVENTION.first_number(options)
-        # One string per track: a million numbers as Python literals take minutes to load.
-        lines = rows("%d %.6f %.6f%s\n", frames, xy[:, 0], xy[:, 1], hidden).rstrip("\n")
-        yield f'({_cut(track.name)!a}, """{lines}"""),\n'
-        options.report(done, len(keys))
+    yield from data_lines(tracks, keys, [_cut(track.name) for track in keys], options, CONVENTION)
     yield _TAIL
+
+
+def data_lines(
+    tracks: TrackFile, keys: Sequence[TrackKeys], names: Sequence[str], options: ExportOptions, convention: Convention
+) -> Iterator[str]:
+    """The entries of a script's list of tracks: a name, and a text with a line "frame x y" per key, and a 1 behind it
+    where the point is hidden.
+
+    One string per track, because a million numbers as Python literals take minutes to load.
+    """
+    for done, (track, name) in enumerate(zip(keys, names, strict=True), start=1):
+        xy = convention.to_file(track.xy, tracks.size_wh, options.plate)
+        hidden = ["" if visible else " 1" for visible in track.visible.tolist()]
+        frames = track.frames + convention.first_number(options)
+        lines = rows("%d %.6f %.6f%s\n", frames, xy[:, 0], xy[:, 1], hidden).rstrip("\n")
+        yield f'({name!a}, """{lines}"""),\n'
+        options.report(done, len(keys))
 
 
 def read_script(path: Path, video: VideoFacts) -> TrackFile:
     """Read the tracks of a script that `write_script` made; nothing in it is run. Raises InputError."""
+    return tracks_from_keys(path, video, CONVENTION, read_data(path))
+
+
+def read_data(path: Path) -> list[ReadTrack]:
+    """The tracks of a script with entries made by `data_lines`. Raises InputError where it is none, or cut off."""
     _, found, rest = read_text(path).partition("\nTRACKS = ")
     data, ended, _ = rest.partition("\n]\n")
     if not found or not ended:
         raise InputError(f"{path}: this is no script with tracks, or it is cut off")
     try:
-        tracks = [_track(name, text) for name, text in ast.literal_eval(f"{data}]")]
+        return [_track(name, text) for name, text in ast.literal_eval(f"{data}]")]
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError, AttributeError) as error:
         raise InputError(f"{path}: the tracks in this script cannot be read: {error}") from error
-    return tracks_from_keys(path, video, CONVENTION, tracks)
 
 
 def _track(name: str, text: str) -> ReadTrack:

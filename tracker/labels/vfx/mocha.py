@@ -50,7 +50,6 @@ register(
         name="mocha",
         title="Mocha tracking data (After Effects or Nuke text)",
         suffix=".txt",
-        suffixes=(".txt", ".nk"),
         audience="vfx",
         convention=CONVENTION,
         carries="the positions of points and corners",
