@@ -210,7 +210,8 @@ def guess_formats(path: Path, video: VideoFacts) -> list[Format]:
             reasons.append(f"{entry.name}: {str(error).removeprefix(f'{path}: ')}")
     if not found:
         raise InputError(f"{path}: this is no file that is known here ({'; '.join(reasons)})")
-    return [entry for _, entry in sorted(found, key=lambda pair: -pair[0])]
+    # What is only read is a looser form of something that is written too.
+    return [entry for _, entry in sorted(found, key=lambda pair: (-pair[0], pair[1].write is None))]
 
 
 def _check_file(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tracker.files import InputError, atomic_output
 
+LAST_FRAME = 10**9  # more than a year at 24 frames a second
 LARGEST = 1 << 30  # bytes of a text file; a thousand tracks of ten thousand frames take less
 
 
@@ -68,6 +69,8 @@ def to_frame(text: str, path: Path, line: int) -> int:
         InputError: it is no whole number.
     """
     value = to_float(text, path, line)
+    if abs(value) > LAST_FRAME:
+        raise bad_line(path, line, f"{text[:40]} cannot be the number of a frame")
     if value != round(value):
         raise bad_line(path, line, f"{text} is between two frames")
     return round(value)
