@@ -95,7 +95,7 @@ def check_place(out: Path, codec: Codec | None, *inputs: Path) -> None:
         check_output(out, *inputs)
         return
     folder = picture_pattern(out, "frame").parent
-    check_folder(folder / "frame" if folder.exists() else folder)
+    check_folder(folder / out.name if folder.exists() else folder)
 
 
 def output_of(

@@ -48,7 +48,8 @@ def render(
     ] = False,
     trail: Annotated[int, typer.Option(min=0, help="Length of the trails in frames.")] = 20,
     size: Annotated[
-        float | None, typer.Option(min=1, help="Radius of the dots in written pixels; the default goes by the height.")
+        float | None,
+        typer.Option(min=1, max=1000, help="Radius of the dots in written pixels; the default goes by the height."),
     ] = None,
     names: Annotated[bool, typer.Option("--names", help="Write the tracks' names.")] = False,
     legend: Annotated[bool, typer.Option("--legend/--no-legend", help="Explain colours and shapes.")] = False,

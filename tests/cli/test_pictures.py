@@ -276,3 +276,28 @@ def test_ranges_that_are_none(made: tuple[Path, Path], tmp_path: Path) -> None:
     for options in (("--start", 8), ("--start", 3, "--end", 3), ("--end", 9), ("--start", -1)):
         assert "there are no frames" in refusal("render", video, tracks, "-o", tmp_path / "r.mp4", *options)
     assert "need a number" in refusal("render", video, tracks, "-o", tmp_path / "one.png")
+
+
+def test_places_and_sizes_that_are_none(made: tuple[Path, Path], tmp_path: Path) -> None:
+    video, tracks = made
+    assert "--size" in refusal("render", video, tracks, "-o", tmp_path / "r.mp4", "--size", "inf")
+    sentence = refusal("render", video, tracks, "-o", tmp_path / "no" / "such" / "p.####.png")
+    assert sentence == f"{tmp_path / 'no' / 'such'}: the folder does not exist"
+    assert "this is an input" in refusal("stabilise", video, tracks, "-o", video, "--all")
+    sequence = tmp_path / "empty"
+    sequence.mkdir()
+    assert "no pictures" in refusal("render", sequence, tracks, "-o", tmp_path / "r.mp4")
+
+
+def test_a_full_disk_leaves_no_pictures(made: tuple[Path, Path], tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    video, tracks = made
+    out = tmp_path / "frames"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))  # no file may grow further, as on a full disk
+    try:
+        sentence = refusal("render", video, tracks, "-o", out)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert sentence.startswith(str(out / "shot.0000.png"))
+    assert not out.exists()
