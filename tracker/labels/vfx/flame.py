@@ -138,7 +138,8 @@ def _read_tracker(path: Path, name: str, channels: dict[str, _Channel]) -> ReadT
         raise bad_line(path, y.line, f"shift/x and shift/y of {name} have keys on different frames")
     track, _ = track_of_rows(path, name, list(zip(x.frames, x.values, y.values, strict=True)), x.lines)
     reference = np.array([_first(path, channels[what]) for what in ("ref/x", "ref/y")])
-    track.xy = list(map(tuple, (reference - np.array(track.xy, np.float64).reshape(-1, 2)).tolist()))
+    right, up = (reference - np.array(track.xy, np.float64).reshape(-1, 2)).T.tolist()
+    track.xy = list(zip(right, up, strict=True))
     return track
 
 

@@ -41,7 +41,7 @@ def write_matchmover(tracks: TrackFile, path: Path, options: ExportOptions) -> W
     """Write `.rz2`. Raises InputError where nothing or nowhere is to be written."""
     width, height = tracks.size_wh
     first = CONVENTION.first_number(options)
-    pictures = re.sub(r'["\s]', "_", options.plate.path or options.name)
+    pictures = re.sub(r'["\r\n\t]', "_", options.plate.path or options.name)
     numbers = f"b( {first} {first + tracks.n_frames - 1} 1 )"
 
     def pieces(count: int, blocks: Iterator[Block]) -> Iterator[str]:
