@@ -234,7 +234,8 @@ def read_cvat(path: Path, video: VideoFacts) -> TrackFile:
     except SAXParseException as error:
         raise bad_line(path, error.getLineNumber() or 1, f"this is no whole XML file ({error.getMessage()})") from error
     except DefusedXmlException as error:
-        raise InputError(f"{path}: the XML declares a document type or entities, which are not read") from error
+        reason = "the XML declares a document type or entities, which are not read"
+        raise bad_line(path, parser.getLineNumber() or 1, reason) from error
     except SAXException as error:
         raise InputError(f"{path}: this is no XML file ({error})") from error
     if not handler.seen_version:
