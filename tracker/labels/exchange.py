@@ -73,7 +73,10 @@ def export_tracks(
     assert entry.write is not None
     # A folder may hold other sequences already, which the writer knows how to leave alone.
     with atomic_output(path) if entry.suffix else nullcontext(path) as part:
-        written = entry.write(taken, part, options)
+        try:
+            written = entry.write(taken, part, options)
+        except InputError as error:  # about a file that nobody has asked for
+            raise InputError(str(error).replace(str(part), str(path))) from error
         checked = _check_file(taken, part, path, entry, options, written)
     manifest = None if origin is None else write_manifest(taken, path, entry, options, written, chosen, origin)
     return Exported(taken, written, tracks.n_tracks - taken.n_tracks, manifest, checked)
