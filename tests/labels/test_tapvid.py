@@ -6,6 +6,7 @@ import pickletools
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -93,6 +94,22 @@ def test_jpeg_pictures_are_bytes_as_kinetics_has_them(tmp_path: Path) -> None:
     assert back.n_tracks == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "kind", "jpeg"),
+    [("0003_of_0010.pkl", list, True), ("tapvid_rgb_stacking.pkl", list, False), ("tapvid_davis.pkl", dict, False)],
+)
+def test_the_data_sets_are_told_by_their_files_names(tmp_path: Path, name: str, kind: type, jpeg: bool) -> None:
+    tracks = tracks_with_a_gap()
+    options = ExportOptions(name="clip", frames=Pictures(tracks.n_frames))
+    assert export_tracks(tracks, tmp_path / name, "tapvid", options).checked
+    content: Any = pickle.loads((tmp_path / name).read_bytes())
+    assert type(content) is kind
+    record = content["clip" if kind is dict else 0]
+    assert isinstance(record["video"][0], bytes) == jpeg
+    back = tapvid.read_tapvid(tmp_path / name, facts(tracks))
+    np.testing.assert_allclose(back.xy[0, :4], tracks.xy[0, :4], atol=1e-5)
+
+
 def test_the_pickle_names_nothing_that_numpy_1_lacks(tmp_path: Path) -> None:
     export(tracks_with_a_gap(), tmp_path / "t.pkl")
     ops = list(pickletools.genops((tmp_path / "t.pkl").read_bytes()))
@@ -137,6 +154,14 @@ class _Evil:
         (pickle.dumps({"c": {"video": np.zeros((6, 2, 2, 3), np.uint8), "points": np.zeros((1, 6, 2)),
                              "occluded": np.zeros((1, 6), bool)}}), "has 6 frames of 2x2"),
         (pickle.dumps([{}, {}]), "which record is meant: 0, 1"),
+        (pickle.dumps({"c": {"video": 5, "points": np.zeros((1, 6, 2)), "occluded": np.zeros((1, 6), bool)}}),
+         "no array of pictures"),
+        (pickle.dumps({"c": {"video": [b""] * 6, "points": np.zeros((1, 6, 2)), "occluded": np.zeros((1, 6), bool)}}),
+         "neither frames nor JPEG"),
+        (pickle.dumps({"c": {"video": [b"x"] * 6, "points": [[[1.0, 2.0]], [[1.0]]], "occluded": [[0] * 6]}}),
+         "lacks video"),
+        (pickle.dumps({"c": {"video": [b"x"] * 6, "points": np.zeros((1, 6, 2)), "occluded": "yes"}}),
+         "no array of pictures or of occluded"),
     ],
 )  # fmt: skip
 def test_reading_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, reason: str) -> None:
@@ -147,20 +172,18 @@ def test_reading_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, conten
     assert not (tmp_path / "pwned").exists()
 
 
+def every_record() -> list[tuple[str, str]]:
+    if not REFERENCE.is_dir():
+        return [("tapvid_davis.pkl", "")]
+    files = [*sorted(REFERENCE.glob("*.pkl")), *sorted(REFERENCE.glob("tapvid_kinetics/*.pkl"))]
+    return [(str(path.relative_to(REFERENCE)), name) for path in files for name in tapvid.read_records(path)]
+
+
 @needs_reference
-@pytest.mark.parametrize(
-    ("file", "record"),
-    [
-        ("tapvid_davis.pkl", None),
-        ("tapvid_rgb_stacking.pkl", "1"),
-        ("robotap_split0.pkl", None),
-        ("tapvid_kinetics/0000_of_0010.pkl", "0"),
-    ],
-)
-def test_published_layouts_are_read(file: str, record: str | None) -> None:
+@pytest.mark.parametrize(("file", "record"), every_record())
+def test_published_layouts_are_read(file: str, record: str) -> None:
     content = pickle.loads((REFERENCE / file).read_bytes())
-    name = next(iter(content)) if isinstance(content, dict) else int(record or 0)
-    truth = content[name]
+    truth = content[record] if isinstance(content, dict) else content[int(record)]
     video = truth["video"]
     if video.ndim == 1:
         picture = cv2.imdecode(np.frombuffer(video[0], np.uint8), cv2.IMREAD_COLOR)
@@ -169,7 +192,7 @@ def test_published_layouts_are_read(file: str, record: str | None) -> None:
     else:
         height, width = video.shape[1:3]
     facts_ = VideoFacts(np.arange(len(video)), Fraction(1, 25), (width, height))
-    tracks = tapvid.read_tapvid(REFERENCE / file, replace(facts_, record=str(name), normalisation="raster"))
+    tracks = tapvid.read_tapvid(REFERENCE / file, replace(facts_, record=record, normalisation="raster"))
     np.testing.assert_array_equal(tracks.state == State.VISIBLE, ~truth["occluded"])
     visible = ~truth["occluded"]
     raster = truth["points"][visible] * (width, height)
