@@ -12,16 +12,17 @@ import torch
 
 from tests.inference.scenes import panning
 from tests.small_models import small_model, some_queries
+from tests.video.clips import make_pictures
 from tracker.files import InputError
 from tracker.inference.cotracker import CoTrackerTracker
 from tracker.inference.feature_cache import FeatureCache
 from tracker.inference.features import FrameEncoder
 from tracker.inference.lucas_kanade import grey_picture
 from tracker.inference.run import TrackRun
-from tracker.inference.session import Cancelled
-from tracker.inference.supply import FrameSupply, GreySupply, source_key
+from tracker.inference.session import Cancelled, Prediction
+from tracker.inference.supply import FrameSupply, GreySupply, frame_keys, source_key, without_missing
 from tracker.models.cotracker3 import CoTracker3
-from tracker.video import VideoWriter, open_source
+from tracker.video import VideoWriter, ViewTransform, open_source
 
 COUNT = 24
 
@@ -168,3 +169,39 @@ class TestSourceKey:
             path.unlink()
             with pytest.raises(InputError, match=r"one\.mp4: the file cannot be read"):
                 source_key(source)
+
+
+def test_a_missing_frame_is_the_one_before_it(tmp_path):
+    """It has that one's name, so that nothing is encoded twice, and its picture."""
+    make_pictures(tmp_path, [7, 8, 11])
+    with open_source(tmp_path) as source:
+        names = list(map(frame_keys(source), range(5)))
+        assert names[1] == names[2] == names[3]
+        assert len(set(names)) == 3
+        greys = GreySupply(source, FeatureCache(1 << 30)).greys([1, 2, 3, 4])
+        assert np.array_equal(greys[0], greys[1])
+        assert np.array_equal(greys[0], greys[2])
+        assert not np.array_equal(greys[0], greys[3])
+
+
+def test_another_look_is_another_source(tmp_path):
+    make_pictures(tmp_path, [1, 2])
+    with open_source(tmp_path) as source:
+        plain = source_key(source)
+        source.view = ViewTransform(exposure=1)
+        assert source_key(source) != plain
+        source.view = ViewTransform()
+        assert source_key(source) == plain
+
+
+def test_nothing_is_known_on_missing_frames():
+    values = np.ones((4, 2), np.float32)
+    prediction = Prediction(3, np.arange(2), np.ones((4, 2, 2), np.float32), values, values, None, values)
+    assert without_missing(prediction, (1, 9)) is prediction
+    found = without_missing(prediction, (1, 4, 5))
+    assert np.isnan(found.tracks[1:3]).all()
+    assert np.isfinite(found.tracks[[0, 3]]).all()
+    assert found.visibility[:, 0].tolist() == found.confidence[:, 0].tolist() == [1, 0, 0, 1]
+    assert found.disagreement is None
+    assert found.patch_change is not None
+    assert np.isnan(found.patch_change[1:3]).all()

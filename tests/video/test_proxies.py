@@ -98,7 +98,7 @@ def test_a_second_reading_decodes_nothing(pixel_format, plate: Path, decoded: li
     decoded.clear()
     with open_source(plate, "bgra") as source:
         again = [*source.frames(0, 4)]
-    assert decoded == ["a.0.exr"]  # for its size
+    assert decoded == ["a.0.exr"]  # not kept: who opens a sequence for the first time has it at hand
     for before, after in zip(first, again, strict=True):
         expected = before if pixel_format == "rgb24" else before[..., 2::-1]
         assert np.array_equal(after[..., 2::-1], expected)

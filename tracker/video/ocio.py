@@ -1,5 +1,7 @@
 """Looks that an OpenColorIO configuration describes; PyOpenColorIO comes with the extra "colour"."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 from tracker.files import InputError
 
 BUILT_IN = "ocio://"
+THREADS = max(1, (os.cpu_count() or 1) - 1)  # one core is left to the GUI
 
 
 class OcioView(NamedTuple):
@@ -63,8 +66,9 @@ def ocio_picture(wanted: OcioView, rgb: NDArray[np.float32]) -> NDArray[np.uint8
     Raises:
         InputError: OpenColorIO is not there, or the configuration cannot be used.
     """
-    rgb = np.ascontiguousarray(rgb)
-    _processor(wanted).applyRGB(rgb)
+    rgb, processor = np.ascontiguousarray(rgb), _processor(wanted)
+    with ThreadPoolExecutor(THREADS) as pool:
+        list(pool.map(processor.applyRGB, np.array_split(rgb, min(THREADS, len(rgb)))))
     return np.rint(255 * np.clip(np.nan_to_num(rgb), 0, 1)).astype(np.uint8)
 
 

@@ -29,6 +29,7 @@ _SIGNATURES = {
 }
 _DPX_TRANSFER = 801  # where SMPTE ST 268-1 has the transfer characteristic of the first image element
 _DENSITIES = (1, 3)  # printing density, logarithmic
+_sizes: dict[tuple[str, int, int], tuple[int, int]] = {}  # of first pictures, by path, bytes and time
 
 
 class StoredPicture(NamedTuple):
@@ -156,8 +157,8 @@ class ImageSequence:
         head = _head(self.path)
         self.codec = picture_codec(head, self.path)
         self.view = default_view(self.codec, _holds_densities(self.codec, head)) if view is None else view
-        self._newest = (0, decode_picture(self.path))
-        self.width, self.height = self._newest[1].displayed_size
+        self._newest: tuple[int, StoredPicture] | None = None
+        self.width, self.height = self._find_size()
         self._pixel_format = pixel_format
 
     def file_name(self, index: int) -> str:
@@ -177,7 +178,7 @@ class ImageSequence:
         path = self._pictures.paths.get(number)
         if path is None:
             raise InputError(f"{self.path.parent / self.name}: the picture with frame number {number} is missing")
-        if self._newest[0] == index:  # perhaps another view of it
+        if self._newest is not None and self._newest[0] == index:  # perhaps another view of it
             return self._newest[1].shown(self._pixel_format, self.view)
         key = proxy_key(path, self.view)
         kept = proxy_store().get(key) if key else None
@@ -192,6 +193,15 @@ class ImageSequence:
         if key and time.perf_counter() - began > SLOW_SECONDS:
             proxy_store().put(key, shown if self._pixel_format == "rgb24" else shown[..., 2::-1])
         return shown
+
+    def _find_size(self) -> tuple[int, int]:
+        """That of the first picture; for the next to open it, it is not decoded again."""
+        stat = self.path.stat()
+        key = (str(self.path), stat.st_size, stat.st_mtime_ns)
+        if key not in _sizes:
+            self._newest = (0, decode_picture(self.path))
+            _sizes[key] = self._newest[1].displayed_size
+        return _sizes[key]
 
     def _check_size(self, path: Path, width: int, height: int) -> None:
         if (width, height) != (self.width, self.height):
