@@ -43,6 +43,7 @@ class Solving(QObject):
         self._blocks: SolveBlocks | None = None
         self._job: Job | None = None
         self._reading: Job | None = None
+        self._in_sight = False
         self._insert = ""  # what the item shows: "checker" or a file
         self._timer, self._telling = QTimer(self), QTimer(self)
         self._timer.setInterval(QUIET_MS)
@@ -52,7 +53,8 @@ class Solving(QObject):
         for timer in (self._timer, self._telling):
             timer.setSingleShot(True)
         self._panel.settings_changed.connect(self._restart)
-        self._panel.shown.connect(self._restart)
+        # A panel behind another one is not hidden to Qt; its dock says when it comes into sight.
+        window.docks["solve"].visibilityChanged.connect(self._sight_changed)
         self._panel.go_requested.connect(self._go)
         self._panel.picture_requested.connect(self.ask_picture)
         # Not a method of this object: by then its Qt half is gone.
@@ -148,7 +150,7 @@ class Solving(QObject):
 
     @property
     def _active(self) -> bool:
-        shown = self._panel.isVisible() or self._view.stabilise or self._panel.settings.insert != "none"
+        shown = self._in_sight or self._view.stabilise or self._panel.settings.insert != "none"
         return self._document is not None and shown
 
     def _restart(self) -> None:
@@ -165,6 +167,10 @@ class Solving(QObject):
         self._show_preview()
         self._tell()
         self._timer.start(0)
+
+    def _sight_changed(self, in_sight: bool) -> None:
+        self._in_sight = in_sight
+        self._restart()
 
     def _view_changed(self, name: str) -> None:
         if name == "stabilise" or (name == "hidden" and self._panel.settings.source == "visible"):
@@ -192,7 +198,7 @@ class Solving(QObject):
     def _work(self) -> None:
         """Fit the next block, the one around the playhead first."""
         blocks = self._blocks
-        if blocks is None or self._job is not None or not self._panel.isVisible():
+        if blocks is None or self._job is not None or not self._in_sight:
             return
         block = blocks.next_block(self._view.playhead)
         if block is None:
@@ -229,7 +235,7 @@ class Solving(QObject):
     # -- showing
 
     def _tell(self) -> None:
-        if self._panel.isVisible() and self._document is not None:
+        if self._in_sight and self._document is not None:
             if self._blocks is not None:
                 self._blocks.matrix(self._view.playhead)  # the shown frame is always known
             self._panel.set_report(None if self._blocks is None else self._blocks.report())

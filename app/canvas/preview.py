@@ -99,8 +99,8 @@ class Preview(QObject):
             if document is not None and any(i not in document.table for i in view.lock):
                 view.lock = tuple(i for i in view.lock if i in document.table)
         shown = change.kind == "cells" and change.start <= self._canvas.frame < change.end
-        if shown or change.kind in ("tracks", "all"):
-            self.refresh()
+        if shown or change.kind in ("tracks", "groups", "all"):
+            self.follow()  # whoever solves says by itself when that is done again
 
     # -- words
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from PySide6.QtCore import QEvent, QSignalBlocker, QSize, Qt, Signal
-from PySide6.QtGui import QShowEvent, QWheelEvent
+from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -54,13 +54,11 @@ class SolvePanel(QWidget):
         settings_changed: something else is to be solved or shown (`settings`).
         go_requested: frame, and id of a track that is to be selected or None.
         picture_requested: a picture for the insert is wanted.
-        shown: the panel came into sight.
     """
 
     settings_changed = Signal()
     go_requested = Signal(int, object)
     picture_requested = Signal()
-    shown = Signal()
 
     def __init__(self, document: Document | None, view: ViewState, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -247,11 +245,6 @@ class SolvePanel(QWidget):
         self.go_requested.emit(self._view.playhead if frame < 0 else frame, track_id)
 
     # -- what is shown
-
-    def showEvent(self, event: QShowEvent) -> None:
-        """What could wait while nobody looked is wanted now."""
-        super().showEvent(event)
-        self.shown.emit()
 
     def changeEvent(self, event: QEvent) -> None:
         """Take the colours of another palette."""
