@@ -16,6 +16,7 @@ from tracker.labels.plate import Plate
 
 Usd = pytest.importorskip("pxr.Usd", reason="usd-core is not installed: pip install 'trackwright[usd]'")
 UsdGeom = pytest.importorskip("pxr.UsdGeom")
+Sdf = pytest.importorskip("pxr.Sdf")
 
 
 def points(stage: Any) -> Any:
@@ -57,6 +58,18 @@ def test_the_stage_says_what_its_numbers_mean(tmp_path: Path) -> None:
     assert (said["pixelAspectRatio"], said["units"].split(",")[0]) == (2, "pixels from the bottom-left corner")
     visible = UsdGeom.PrimvarsAPI(points(stage)).GetPrimvar("visible")
     assert (visible.GetTypeName(), visible.GetInterpolation()) == ("float[]", "vertex")
+    order = [str(primvar.GetBaseName()) for primvar in UsdGeom.PrimvarsAPI(points(stage)).GetAuthoredPrimvars()]
+    assert order == ["confidence", "visible", "group", "name"]
+
+
+@pytest.mark.parametrize("suffix", [".usd", ".usdc"])
+def test_other_kinds_of_file(suffix: str, tmp_path: Path) -> None:
+    """Blender writes these."""
+    export_tracks(gappy(), tmp_path / "t.usda", "usd-points", ExportOptions())
+    stage = Usd.Stage.Open(str(tmp_path / "t.usda"))
+    stage.GetRootLayer().Export(str(tmp_path / f"t{suffix}"))
+    back = import_tracks(tmp_path / f"t{suffix}", "usd-points", facts(gappy()))
+    np.testing.assert_array_equal(back.xy[0, 1], (1, 1))
 
 
 def gappy() -> TrackFile:
@@ -121,9 +134,9 @@ def changed(folder: Path, *pairs: tuple[str, str]) -> Path:
         (
             "1002: [(1.5, 10.5, 0)]",
             "1002: [(1.5, 10.5, 0), (1, 1, 0)]",
-            "points on frame 1002 has .* expected 1 points",
+            "points on frame 1002 is not one value for each of 1 points",
         ),
-        ("1002: [0.75]", "1002: [0.75, 1]", "primvars:confidence on frame 1002 has 2 values, expected 1"),
+        ("1002: [0.75]", "1002: [0.75, 1]", "primvars:confidence on frame 1002 is not one value for each of 1"),
         ("def Points", "def Mesh", "no points with time samples"),
         ("#usda 1.0", "#usda 9.0", "no USD file, or it is damaged"),
         ("timeSamples = {", "timeSamples = (", "no USD file, or it is damaged"),
@@ -135,6 +148,21 @@ def test_what_cannot_be_read(
     everywhere = changed(tmp_path, (old, new))
     with pytest.raises(InputError, match=rf"bad\.usda: .*{reason}"):
         import_tracks(everywhere, "usd-points", video(4, 1001, (20, 12)))
+
+
+def test_values_of_other_types(tmp_path: Path) -> None:
+    stage = Usd.Stage.CreateNew(str(tmp_path / "t.usda"))
+    made = UsdGeom.Points.Define(stage, "/p")
+    made.GetPointsAttr().Set([(1, 2, 0)], 1001)
+    primvars = UsdGeom.PrimvarsAPI(made)
+    primvars.CreatePrimvar("name", Sdf.ValueTypeNames.IntArray).Set([7])
+    stage.Save()
+    back = import_tracks(tmp_path / "t.usda", "usd-points", facts(gappy()))
+    assert (list(back.names), back.state[0].tolist()) == (["1"], [1, 0, 0, 0])
+    primvars.CreatePrimvar("visible", Sdf.ValueTypeNames.StringArray).Set(["yes"], 1001)
+    stage.Save()
+    with pytest.raises(InputError, match="primvars:visible holds something else than numbers"):
+        import_tracks(tmp_path / "t.usda", "usd-points", facts(gappy()))
 
 
 def test_files_that_are_not_there(tmp_path: Path) -> None:

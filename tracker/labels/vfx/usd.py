@@ -4,8 +4,8 @@ Time samples stand at the plate's frame numbers, of which `timeCodesPerSecond` g
 same track. Points lie on the plane z = 0 in pixels from the bottom-left corner, centres at .5, y up: `customData` says
 so, with the picture's size, the rate as a fraction and the pixel aspect. USD cannot leave a point out on one frame: it
 holds its last position (its first one before that), with 0 in the primvars `visible` and `confidence`. A hidden point
-whose position is known keeps it, with `visible` 0 and its confidence. `visible` is a float, because Blender's import
-keeps no integers.
+whose position is known keeps it, with `visible` 0 and its confidence. Both are floats and come before the names, so
+that Blender's import keeps them as attributes (tried in 4.5, which reads nothing behind the first primvar of texts).
 
 Positions are float32, as in `UsdGeomPoints`: within 0.0001 px at HD, 0.0005 px at 8K.
 """
@@ -63,6 +63,8 @@ def _layer(tracks: TrackFile, keys: Sequence[TrackKeys], options: ExportOptions)
         primvars.CreatePrimvar("group", texts, vertex).Set([_text(track.group) for track in keys])
     visible = primvars.CreatePrimvar("visible", floats, vertex)
     confidence = primvars.CreatePrimvar("confidence", floats, vertex)
+    # Blender reads them in this order, and leaves off at the texts.
+    points.GetPrim().SetPropertyOrder(["primvars:confidence", "primvars:visible"])
     places, shown, trust = _samples(tracks, keys, options)
     for frame in range(tracks.n_frames):
         at = frame + CONVENTION.first_number(options)
@@ -155,7 +157,7 @@ def _read(path: Path, video: VideoFacts) -> TrackFile:
     names = _names(prim, "primvars:name", count)
     groups = _names(prim, "primvars:group", count)
     frames = np.array(times).round().astype(np.int64)
-    found, trusted = [], prim.properties.get("primvars:confidence") is not None
+    found, trusted = [], prim.attributes.get("primvars:confidence") is not None
     for n in range(count):
         visible = shown[:, n] > 0
         there = np.flatnonzero(visible | (trusted & (trust[:, n] > 0)))
@@ -190,23 +192,29 @@ def _array(
     path: Path, layer: Any, prim: Any, name: str, times: Sequence[float], count: int = -1
 ) -> NDArray[np.float64]:
     """An attribute on all times (len(times), count, …); ones where the prim has no such attribute."""
-    if prim.properties.get(name) is None:
+    if prim.attributes.get(name) is None:
         return np.ones((len(times), count))
     at = prim.path.AppendProperty(name)
-    fixed = prim.properties[name].default
+    fixed = prim.attributes[name].default
     values = [layer.QueryTimeSample(at, time) for time in times]
-    arrays = [np.asarray(fixed if value is None else value, np.float64) for value in values]
+    try:
+        arrays = [np.asarray(fixed if value is None else value, np.float64) for value in values]
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{path}: {name} holds something else than numbers") from error
+    shape = (3,) if name == "points" else ()
     if count < 0:
         count = len(arrays[0]) if arrays[0].ndim else 0
     for time, array in zip(times, arrays, strict=True):
-        if array.shape[:1] != (count,):
-            raise InputError(f"{path}: {name} on frame {time:g} has {array.size} values, expected {count} points")
+        if array.shape != (count, *shape):
+            raise InputError(f"{path}: {name} on frame {time:g} is not one value for each of {count} points")
     return np.stack(arrays)
 
 
 def _names(prim: Any, name: str, count: int) -> list[str]:
-    given = list(prim.properties[name].default or []) if prim.properties.get(name) else []
-    return given if len(given) == count else [""] * count
+    attribute = prim.attributes.get(name)
+    if attribute is None or str(attribute.typeName) != "string[]" or len(attribute.default or ()) != count:
+        return [""] * count
+    return list(attribute.default)
 
 
 register(
