@@ -100,6 +100,7 @@ class ViewTransformDialog(QDialog):
             widget.setAccessibleName(name)
         self.gamma.setAccessibleName(self.tr("Gamma"))
         self.kind.activated.connect(self._chosen)
+        self._say("")
         self._forbid()
 
     def _number(self, ends: tuple[float, float], step: float, suffix: str) -> tuple[QDoubleSpinBox, QWidget]:
@@ -147,10 +148,10 @@ class ViewTransformDialog(QDialog):
         model = self.kind.model()
         if not has_ocio() and isinstance(model, QStandardItemModel):
             model.item(VIEW_KINDS.index("ocio")).setEnabled(False)
-            self.note.setText(self.tr("OpenColorIO is not installed: pip install trackwright[colour] adds it."))
+            self._say(self.tr("OpenColorIO is not installed: pip install trackwright[colour] adds it."))
         if not isinstance(self._source, ImageSequence):
             self.kind.setEnabled(False)
-            self.note.setText(self.tr("A video is shown as it is stored; exposure and gamma come after that."))
+            self._say(self.tr("A video is shown as it is stored; exposure and gamma come after that."))
 
     # -- what a person does
 
@@ -192,9 +193,9 @@ class ViewTransformDialog(QDialog):
             try:
                 view = _completed(view, ocio_choices(view.config))
             except InputError as error:
-                self.note.setText(str(error))
+                self._say(str(error))
                 return
-            self.note.clear()
+            self._say("")
         if view != self._view:
             self._view = view
             if not self._live.isActive():
@@ -221,7 +222,7 @@ class ViewTransformDialog(QDialog):
         try:
             choices = ocio_choices(view.config)
         except InputError as error:
-            self.note.setText(str(error))
+            self._say(str(error))
             return
         for combo, items, chosen in (
             (self.colour_space, choices.colour_spaces, view.colour_space),
@@ -231,6 +232,11 @@ class ViewTransformDialog(QDialog):
             combo.clear()
             combo.addItems(list(items))
             combo.setCurrentText(chosen)
+
+    def _say(self, text: str) -> None:
+        """A sentence below the kind, or nothing."""
+        self.note.setText(text)
+        self._form.setRowVisible(self.note, bool(text))
 
     def _look(self) -> None:
         if self._window.source is self._source:
