@@ -54,8 +54,9 @@ def test_there_and_back(tracks: TrackFile, tmp_path: Path) -> None:
     ("text", "reason"),
     [
         ("a  1  2.0  3.0\n", "line 1: there is no line '# track_id"),
-        (HEADING + "a  1  2.0\n", "line 3: expected track, view, x and y, not 'a  1  2.0'"),
-        (HEADING + "left eye  1  2.0  3.0\n", "line 3: expected track, view, x and y"),
+        (HEADING + "a  1  2.0\n", "line 3: expected at least 3 numbers, not '1 2.0'"),
+        (HEADING + "left eye  1  2.0  3.0\n", "line 3: expected a number, not 'eye'"),
+        (HEADING + "a  1  2.0  3.0  4.0\n", "line 3: there are more numbers than this format has"),
         (HEADING + "a  1  2.0  3.0\r\na  1  2.0  3.0\r\n", "line 4: frame 1 is given twice for track 'a'"),
         (HEADING + "a  1  2,0  3.0\n", "line 3: 2,0 has a decimal comma"),
         (HEADING + "a  0  2.0  3.0\n", "line 3: frame 0 is outside the video's 1 to 9"),

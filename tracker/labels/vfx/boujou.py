@@ -14,11 +14,11 @@ import numpy as np
 
 from tracker.labels.conventions import Convention, Positions
 from tracker.labels.formats import ExportOptions, Format, VideoFacts, Written, register
-from tracker.labels.keys import tracks_from_keys
+from tracker.labels.keys import ReadTrack, tracks_from_keys
 from tracker.labels.native import TrackFile
 from tracker.labels.plate import Plate
 from tracker.labels.text import bad_line, read_text, rows
-from tracker.labels.vfx.rows import Block, track_of_rows, write_blocks
+from tracker.labels.vfx.rows import Block, by_first_word, check_width, track_of_rows, write_blocks
 
 _OFFSET = np.array([0.5, -0.5])
 
@@ -63,18 +63,15 @@ def read_boujou(path: Path, video: VideoFacts) -> TrackFile:
     text = read_text(path)
     if re.search(r"^\s*#\s*track_id\s+view\s+x\s+y\s*$", text, re.M) is None:
         raise bad_line(path, 1, "there is no line '# track_id  view  x  y', as feature tracks of boujou have it")
-    fields: dict[str, list[list[str]]] = {}
-    numbers: dict[str, list[int]] = {}
-    for number, line in enumerate(text.split("\n"), 1):
-        values = line.split()
-        if not values or values[0].startswith("#"):
-            continue
-        if len(values) != 4:
-            raise bad_line(path, number, f"expected track, view, x and y, not {line.strip()[:60]!r}")
-        fields.setdefault(values[0], []).append(values[1:])
-        numbers.setdefault(values[0], []).append(number)
-    found = [track_of_rows(path, name, fields[name], numbers[name])[0] for name in fields]
+    groups = by_first_word(text)
+    found = [_track(path, name, *groups[name]) for name in groups if not name.startswith("#")]
     return tracks_from_keys(path, video, CONVENTION, found)
+
+
+def _track(path: Path, name: str, rests: list[str], lines: list[int]) -> ReadTrack:
+    track, behind = track_of_rows(path, name, [rest.split() for rest in rests], lines)
+    check_width(path, behind, lines, 0)
+    return track
 
 
 register(

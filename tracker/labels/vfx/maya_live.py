@@ -19,7 +19,7 @@ from tracker.labels.keys import ReadTrack, tracks_from_keys
 from tracker.labels.native import TrackFile
 from tracker.labels.plate import Plate
 from tracker.labels.text import bad_line, read_text, rows, to_float
-from tracker.labels.vfx.rows import Block, check_normalised, check_size, track_of_rows, write_blocks
+from tracker.labels.vfx.rows import Block, check_normalised, check_size, check_width, track_of_rows, write_blocks
 
 BY_HAND = -1.0
 ROUNDED = 0.006  # files give the aspect with as few as two decimals
@@ -70,7 +70,7 @@ def write_maya_live(tracks: TrackFile, path: Path, options: ExportOptions) -> Wr
 @dataclass
 class _Point:
     name: str
-    fields: list[list[str]] = field(default_factory=list)
+    rests: list[str] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
 
 
@@ -107,18 +107,16 @@ class _Reader:
             plate = replace(self.video.plate, pixel_aspect=Fraction(aspect) * height / width)
             self.video = replace(self.video, plate=plate)
 
-    def row(self, words: list[str], line: int) -> None:
-        """A line of numbers."""
-        if not 4 <= len(words) <= 5:
-            reason = f"expected point, frame, x, y and maybe an error, not {' '.join(words)[:60]!r}"
-            raise bad_line(self.path, line, reason)
-        if not words[0].isdecimal():
-            raise bad_line(self.path, line, f"expected the number of a point, not {words[0][:40]!r}")
-        if words[0] not in self.points:
-            self.points[words[0]] = _Point(self.name or f"point {words[0]}")
+    def row(self, text: str, line: int) -> None:
+        """A line that is no heading."""
+        number, *rest = text.split(None, 1)
+        if not number.isdecimal():
+            raise bad_line(self.path, line, f"expected the number of a point, not {number[:40]!r}")
+        if number not in self.points:
+            self.points[number] = _Point(self.name or f"point {number}")
             self.name = ""
-        point = self.points[words[0]]
-        point.fields.append(words[1:])
+        point = self.points[number]
+        point.rests.append(rest[0] if rest else "")
         point.lines.append(line)
 
 
@@ -130,11 +128,11 @@ def read_maya_live(path: Path, video: VideoFacts) -> TrackFile:
     """
     reader = _Reader(path, video)
     for number, line in enumerate(read_text(path).split("\n"), 1):
-        words = line.split()
-        if words and words[0].startswith("#"):
-            reader.heading(line.strip().lstrip("#").split(), number)
-        elif words:
-            reader.row(words, number)
+        text = line.strip()
+        if text.startswith("#"):
+            reader.heading(text.lstrip("#").split(), number)
+        elif text:
+            reader.row(text, number)
     found = [_track(path, point) for point in reader.points.values()]
     if not reader.pixels:
         for track in found:
@@ -143,7 +141,8 @@ def read_maya_live(path: Path, video: VideoFacts) -> TrackFile:
 
 
 def _track(path: Path, point: _Point) -> ReadTrack:
-    track, rest = track_of_rows(path, point.name, point.fields, point.lines)
+    track, rest = track_of_rows(path, point.name, [rest.split() for rest in point.rests], point.lines)
+    check_width(path, rest, point.lines, 1)
     if rest.shape[1]:
         error = rest[:, 0]
         track.confidence = np.where(error == BY_HAND, np.nan, 1 - error).tolist()

@@ -140,6 +140,27 @@ def to_count(text: str, path: Path, line: int, of: str) -> int:
     return int(text)
 
 
+def by_first_word(text: str) -> dict[str, tuple[list[str], list[int]]]:
+    """What stands behind the first word of each line, and the lines' numbers, by that word; no blank lines."""
+    groups: dict[str, tuple[list[str], list[int]]] = {}
+    for number, line in enumerate(text.split("\n"), 1):
+        words = line.split(None, 1)
+        if words:
+            if words[0] not in groups:
+                groups[words[0]] = [], []
+            rests, lines = groups[words[0]]
+            rests.append(words[1] if len(words) > 1 else "")
+            lines.append(number)
+    return groups
+
+
+def check_width(path: Path, behind: NDArray[np.float64], lines: Sequence[int], most: int) -> None:
+    """Refuse rows of more numbers behind their positions than the format has. Raises InputError, names the line."""
+    if behind.shape[1] > most:
+        at = int(np.flatnonzero(np.isfinite(behind[:, most]))[0])
+        raise bad_line(path, lines[at], "there are more numbers than this format has")
+
+
 def counted_tracks(
     path: Path, between: Callable[[str, int], None] | None = None
 ) -> Iterator[tuple[ReadTrack, NDArray[np.float64]]]:

@@ -19,7 +19,7 @@ from tracker.labels.keys import ReadTrack, tracks_from_keys
 from tracker.labels.native import TrackFile
 from tracker.labels.plate import Plate
 from tracker.labels.text import bad_line, plain_names, read_text, rows
-from tracker.labels.vfx.rows import Block, check_normalised, track_of_rows, write_blocks
+from tracker.labels.vfx.rows import Block, by_first_word, check_normalised, track_of_rows, write_blocks
 
 ENABLED, FOUND, OUT_OF_SIGHT = 2, 4, 32
 TRACKED, KEY = 7, 15
@@ -74,27 +74,15 @@ def read_syntheyes(path: Path, video: VideoFacts) -> TrackFile:
     Raises:
         InputError: not such a file, or a bad line, named by its number.
     """
-    fields: dict[str, list[list[str]]] = {}
-    numbers: dict[str, list[int]] = {}
-    for number, line in enumerate(read_text(path).split("\n"), 1):
-        name, *values = line.split()[:5] or [""]
-        if not name:
-            continue
-        if len(values) < 3:
-            raise bad_line(path, number, f"expected name, frame, u and v, not {line.strip()[:60]!r}{_hint(line)}")
-        fields.setdefault(name, []).append(values)
-        numbers.setdefault(name, []).append(number)
-    return tracks_from_keys(
-        path, video, CONVENTION, [_track(path, name, fields[name], numbers[name]) for name in fields]
-    )
+    groups = by_first_word(read_text(path))
+    return tracks_from_keys(path, video, CONVENTION, [_track(path, name, *groups[name]) for name in groups])
 
 
-def _hint(line: str) -> str:
-    """The other export of the program begins with a name alone."""
-    return "; of SynthEyes' exports only Tracker 2-D Paths can be read" if len(line.split()) == 1 else ""
-
-
-def _track(path: Path, name: str, fields: list[list[str]], lines: list[int]) -> ReadTrack:
+def _track(path: Path, name: str, rests: list[str], lines: list[int]) -> ReadTrack:
+    if "" in rests:
+        reason = f"expected frame, u and v behind {name[:40]!r}; other exports than Tracker 2-D Paths cannot be read"
+        raise bad_line(path, lines[rests.index("")], reason)
+    fields = [rest.split(None, 4)[:4] for rest in rests]
     track, rest = track_of_rows(path, name, fields, lines)
     check_normalised(path, track)
     if rest.shape[1]:
