@@ -133,3 +133,14 @@ def test_a_claim_that_no_memory_holds(tmp_path):
     path.write_bytes(data[:at] + (60_000).to_bytes(4, "little") * 2 + data[at + 8 :])
     with pytest.raises(InputError, match=r"a\.exr: the EXR claims to be 60001 × 60001 pixels"):
         open_source(path)
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8, 0.97])
+def test_cut_off_where_the_picture_is_a_later_part(share, tmp_path):
+    noise = np.random.default_rng(0).random(LIGHT.shape, np.float32)
+    path = write_parts(tmp_path / "a.exr", ("depth", {"Z": noise[..., 0].copy()}), ("RGB", {"RGB": noise}))
+    data = path.read_bytes()
+    assert np.array_equal(read_exr(path), noise.astype(np.float16))
+    path.write_bytes(data[: int(share * len(data))])
+    with pytest.raises(InputError, match=r"a\.exr: the picture is damaged and cannot be decoded"):
+        read_exr(path)

@@ -21,6 +21,7 @@ class _Picture(NamedTuple):
     """Where in a file the picture to show lies; `channels` are three names, red first, or one for grey."""
 
     part: int
+    name: str
     channels: tuple[str, ...]
     data: tuple[int, int, int, int]  # left, top, right, bottom, the last ones inclusive
     display: tuple[int, int, int, int]
@@ -59,7 +60,9 @@ def _choose(path: Path, parts: list[Any]) -> _Picture:
     header = headers[place]
     if any((c.xSampling, c.ySampling) != (1, 1) for c in header["channels"] if c.name in names):
         raise InputError(f"{path}: the EXR has channels of lower resolution than its picture; save it as RGB")
-    found = _Picture(place, names, _window(header["dataWindow"]), _window(header["displayWindow"]))
+    found = _Picture(
+        place, header.get("name", ""), names, _window(header["dataWindow"]), _window(header["displayWindow"])
+    )
     for left, top, right, bottom in (found.data, found.display):
         width, height = right - left + 1, bottom - top + 1
         if min(width, height) < 1 or width * height > MAX_PIXELS:
@@ -101,7 +104,9 @@ def _planes(path: Path, found: _Picture) -> list[NDArray[np.float16]]:
         finally:
             file.close()
         return [np.frombuffer(data, np.float16).reshape(shape) for data in read]
-    part = OpenEXR.File(str(path), separate_channels=True).parts[found.part]
+    # The library leaves out parts that it cannot read, so that the others stand at other places.
+    parts = {part.header["name"]: part for part in OpenEXR.File(str(path), separate_channels=True).parts}
+    part = parts[found.name]
     with np.errstate(over="ignore"):
         return [part.channels[name].pixels.reshape(shape).astype(np.float16, copy=False) for name in found.channels]
 
