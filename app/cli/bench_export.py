@@ -2,12 +2,12 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -16,13 +16,17 @@ from tracker.files import InputError
 if TYPE_CHECKING:
     from tracker.labels import Format, TrackFile
 
+Result = TypeVar("Result")
+
 SIZE = (1920, 1080)
 COLUMNS = (
     ("format", "s"),
     ("text", "s"),
     ("tracks", ",d"),
     ("export_s", ".2f"),
+    ("export_cpu_s", ".2f"),
     ("import_s", ".2f"),
+    ("import_cpu_s", ".2f"),
     ("mib", ".1f"),
     ("note", "s"),
 )
@@ -56,7 +60,7 @@ def export(
 
 def _measure(entry: "Format", n_tracks: int, n_frames: int) -> dict[str, Any]:
     """One row: seconds and size, or why there are none."""
-    from tracker.labels import ExportOptions, SelfCheckError, export_tracks
+    from tracker.labels import ExportOptions, SelfCheckError, VideoFacts, export_tracks, import_tracks
 
     typer.echo(f"measuring: {entry.name}", err=True)
     made = made_tracks(4 if entry.corners else n_tracks, n_frames)
@@ -67,26 +71,25 @@ def _measure(entry: "Format", n_tracks: int, n_frames: int) -> dict[str, Any]:
         with suppress(InputError):  # loads the libraries; some formats refuse so short a clip
             export_tracks(made_tracks(4, 2), Path(folder) / f"few{entry.suffix}", entry.name, ExportOptions())
         try:
-            start = time.perf_counter()
-            done = export_tracks(made, path, entry.name, ExportOptions())
-            row["export_s"] = time.perf_counter() - start
+            (row["export_s"], row["export_cpu_s"]), done = _timed(
+                lambda: export_tracks(made, path, entry.name, ExportOptions())
+            )
         except (InputError, SelfCheckError) as error:
             return row | {"note": str(error).removeprefix(f"{path}: ")}
         row["note"] = "" if done.checked else "not read back"
         row["mib"] = sum(file.stat().st_size for file in _files(path)) / 2**20
         row["text"] = "yes" if all(_is_text(file) for file in _files(path)) else "no"
-        row["import_s"] = _import_seconds(made, path, entry)
+        if entry.readable:
+            video = VideoFacts(made.pts, made.time_base, made.size_wh)
+            (row["import_s"], row["import_cpu_s"]), _ = _timed(lambda: import_tracks(path, entry.name, video))
     return row
 
 
-def _import_seconds(made: "TrackFile", path: Path, entry: "Format") -> float | None:
-    from tracker.labels import VideoFacts, import_tracks
-
-    if not entry.readable:
-        return None
-    start = time.perf_counter()
-    import_tracks(path, entry.name, VideoFacts(made.pts, made.time_base, made.size_wh))
-    return time.perf_counter() - start
+def _timed(work: Callable[[], Result]) -> tuple[tuple[float, float], Result]:
+    """Seconds on the clock and of this process, and what came of it."""
+    start, busy = time.perf_counter(), time.process_time()
+    result = work()
+    return (time.perf_counter() - start, time.process_time() - busy), result
 
 
 def _files(path: Path) -> Iterator[Path]:
@@ -125,6 +128,9 @@ def made_tracks(n_tracks: int, n_frames: int) -> "TrackFile":
 
 
 def _table(rows: list[dict[str, Any]]) -> str:
-    texts = [["format", "text", "tracks", "export, s", "import, s", "MiB", ""], ["---"] * len(COLUMNS)]
+    texts = [
+        ["format", "text", "tracks", "export, s", "CPU s", "import, s", "CPU s", "MiB", ""],
+        ["---"] * len(COLUMNS),
+    ]
     texts += [["–" if row[name] is None else format(row[name], form) for name, form in COLUMNS] for row in rows]
     return "\n".join(f"| {' | '.join(text)} |" for text in texts)

@@ -28,7 +28,7 @@ def test_it_measures_what_it_says() -> None:
 
 def test_a_table_for_people() -> None:
     lines = run(*SMALL, "--formats", "long-csv").stdout.splitlines()
-    assert lines[0] == "| format | text | tracks | export, s | import, s | MiB |  |"
+    assert lines[0] == "| format | text | tracks | export, s | CPU s | import, s | CPU s | MiB |  |"
     assert lines[2].startswith("| long-csv | yes | 5 | ")
 
 
