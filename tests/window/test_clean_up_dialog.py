@@ -38,14 +38,17 @@ def looked(qtbot, dialog: CleanUpDialog) -> None:
     qtbot.waitUntil(lambda: dialog.found is not None, timeout=10_000)
 
 
-def test_nothing_goes_before_something_is_ticked(qtbot, dialog: CleanUpDialog) -> None:
+def test_counts_follow_what_is_chosen_and_tracks_are_selected_before_they_go(
+    qtbot, opened: MainWindow, dialog: CleanUpDialog, document: Document, ids: list[int]
+) -> None:
+    for box in (dialog.shorter, dialog.error, dialog.jump, dialog.edge, dialog.duplicate, dialog.crowd, dialog.keep):
+        assert box.accessibleName()
+    for choice in (dialog.jump_what, dialog.edge_what):
+        assert choice.accessibleName()
     looked(qtbot, dialog)
     assert dialog.total_label.text() == "Tick what is to go."
     assert not dialog.apply_button.isEnabled()
     assert not dialog.select_button.isEnabled()
-
-
-def test_counts_follow_numbers_and_choices(qtbot, dialog: CleanUpDialog, document: Document) -> None:
     dialog.check("short").setChecked(True)
     looked(qtbot, dialog)
     assert dialog.count_text("short") == "5 positions of 1 track"
@@ -63,15 +66,8 @@ def test_counts_follow_numbers_and_choices(qtbot, dialog: CleanUpDialog, documen
     assert dialog.count_text("jump") == f"{FRAMES - 20} positions of 1 track"
     dialog.whole_radio.setChecked(True)
     assert dialog.total_label.text() == f"In all {FRAMES} positions would go: 1 whole track."
-
-
-def test_they_are_selected_before_they_go(qtbot, opened: MainWindow, dialog: CleanUpDialog, ids: list[int]) -> None:
-    dialog.check("short").setChecked(True)
-    dialog.check("jump").setChecked(True)
-    dialog.jump.setValue(20)
+    dialog.shorter.setValue(6)
     looked(qtbot, dialog)
-    document = opened.document
-    assert document is not None
     before = everything(document)
     QTest.mouseClick(dialog.select_button, Qt.MouseButton.LeftButton)
     assert set(opened.view.selection) == {ids[0], ids[3]}
@@ -112,7 +108,9 @@ def test_the_expected_error_is_that_of_the_review(
     assert counted == (int(off.any(axis=0).sum()), int(off.sum()))
 
 
-def test_it_follows_the_document(qtbot, dialog: CleanUpDialog, document: Document, ids: list[int]) -> None:
+def test_it_follows_the_document_and_closes_with_its_video(
+    qtbot, opened: MainWindow, dialog: CleanUpDialog, document: Document, ids: list[int]
+) -> None:
     dialog.check("short").setChecked(True)
     looked(qtbot, dialog)
     document.set_locked([ids[3]])
@@ -125,15 +123,5 @@ def test_it_follows_the_document(qtbot, dialog: CleanUpDialog, document: Documen
     looked(qtbot, dialog)
     assert dialog.found is not None
     assert dialog.found.ids == tuple(ids[1:])
-
-
-def test_it_closes_with_its_video(qtbot, opened: MainWindow, dialog: CleanUpDialog) -> None:
     opened.set_document(None, None)
     qtbot.waitUntil(lambda: not opened.findChildren(CleanUpDialog))
-
-
-def test_every_control_has_a_name(dialog: CleanUpDialog) -> None:
-    for box in (dialog.shorter, dialog.error, dialog.jump, dialog.edge, dialog.duplicate, dialog.crowd, dialog.keep):
-        assert box.accessibleName()
-    for choice in (dialog.jump_what, dialog.edge_what):
-        assert choice.accessibleName()

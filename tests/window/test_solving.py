@@ -136,10 +136,6 @@ def test_a_correction_is_seen_at_once(qtbot, cornered) -> None:
     assert panel.model.track(row) == (ids[0], 25)
     document_of(window).undo()
     assert insert_of(window).dx() == pytest.approx(before.dx(), abs=1e-3)
-
-
-def test_a_correction_of_the_reference_frame_changes_all(qtbot, cornered) -> None:
-    window, ids = cornered
     window.solve_panel.choose(kind="translation", robust=False)
     solved(qtbot, window)
     x, y = document_of(window).table.rows("xy")[10, 0].tolist()
@@ -173,6 +169,12 @@ def test_fewer_tracks_get_a_box_around_them(qtbot, opened: MainWindow) -> None:
     shown(qtbot, opened, 20)
     middle = insert_of(opened).map(QPointF(256.0, 256.0))
     assert opened.canvas.mapping().to_image(middle) == pytest.approx(truth((100, 80), 20), abs=0.02)
+    ids = followed(document_of(opened), (50, 50), (100, 50), (150, 50), (200, 120))
+    opened.view.select(ids)
+    opened.solving.solve_selection()
+    opened.solve_panel.choose(insert="checker")
+    assert "one line" in opened.solve_panel.problem_label.text()
+    assert opened.canvas.preview.quad is None
 
 
 def test_a_frame_with_too_few_tracks_says_so(qtbot, cornered) -> None:
@@ -183,15 +185,6 @@ def test_a_frame_with_too_few_tracks_says_so(qtbot, cornered) -> None:
     assert window.canvas.preview.insert.transform_now() is None
     assert window.canvas.preview.chips.note.text() == "No solve on this frame"
     qtbot.waitUntil(lambda: "3 of the 4 tracks" in window.solve_panel.frame_label.text())
-
-
-def test_corners_on_one_line_are_refused_in_words(qtbot, opened: MainWindow) -> None:
-    ids = followed(document_of(opened), (50, 50), (100, 50), (150, 50), (200, 120))
-    opened.view.select(ids)
-    opened.solving.solve_selection()
-    opened.solve_panel.choose(insert="checker")
-    assert "one line" in opened.solve_panel.problem_label.text()
-    assert opened.canvas.preview.quad is None
 
 
 def test_a_row_goes_to_the_tracks_worst_frame(qtbot, opened: MainWindow) -> None:
@@ -269,7 +262,9 @@ def test_nothing_is_solved_while_nobody_looks(qtbot, opened: MainWindow) -> None
     solved(qtbot, opened)
 
 
-def test_a_picture_is_laid_over_the_plate(qtbot, cornered, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_picture_is_laid_over_the_plate_and_what_is_none_is_refused(
+    qtbot, cornered, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     window, ids = cornered
     path = tmp_path / "label.png"
     picture = np.zeros((20, 40, 4), np.uint8)
@@ -289,16 +284,12 @@ def test_a_picture_is_laid_over_the_plate(qtbot, cornered, tmp_path: Path, monke
     red = seen.pixelColor(left)
     assert (red.red(), red.green()) == pytest.approx((255, 0), abs=3)
     assert seen.pixelColor(right) == plain.pixelColor(right)
-
-
-def test_what_is_no_picture_is_said(qtbot, cornered, tmp_path: Path) -> None:
-    window, _ = cornered
     path = tmp_path / "notes.txt"
     path.write_text("no picture")
     window.solving.insert_picture(path)
     qtbot.waitUntil(lambda: window.solve_panel.problem_label.isVisible())
     assert "notes.txt" in window.solve_panel.problem_label.text()
-    assert window.solve_panel.settings.insert == "none"
+    assert window.solve_panel.settings.insert == "picture"  # the one before stays
 
 
 def test_the_view_is_locked_by_its_key_through_playing(qtbot, opened: MainWindow) -> None:
