@@ -34,6 +34,17 @@ def test_points_come_back_with_what_a_person_vouches_for(tracks: TrackFile, tmp_
     assert len(set(places)) == len(places)
 
 
+@pytest.mark.parametrize("name", ["sleap", "sleap-analysis", "deeplabcut"])
+def test_names_that_no_file_can_hold(name: str, tmp_path: Path) -> None:
+    tracks = two_flies()
+    tracks.names, tracks.groups = ["", "a\0b", "c\ud800", "x\ny"], ["g\0", "g\ud800", "", ""]
+    written = export_tracks(tracks, tmp_path / "t", name, ExportOptions()).written
+    back = import_tracks(tmp_path / "t", name, facts(tracks))
+    assert back.names == ["track", "a b", "c?", "x\ny"]
+    assert back.groups == ["g ", "g?", "", ""]
+    assert written.names == {"": "track", "a\0b": "a b", "c\ud800": "c?"}
+
+
 def rows_of(path: Path, *names: str) -> list[Any]:
     with h5py.File(path) as file:
         return [file[name][()] for name in names]

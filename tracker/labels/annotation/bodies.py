@@ -46,8 +46,8 @@ def skeleton_of(keys: Sequence[TrackKeys], ungrouped: str) -> Skeleton:
     names: dict[str, str] = {}
     places: dict[tuple[int, int], None] = {}
     for track in keys:
-        body = bodies.setdefault(track.group or ungrouped, len(bodies))
-        name = wanted = track.name or "track"
+        body = bodies.setdefault(_text(track.group) or ungrouped, len(bodies))
+        name = wanted = _text(track.name) or "track"
         number = 2
         while name in nodes and (body, nodes[name]) in places:
             name, number = f"{wanted} {number}", number + 1
@@ -55,6 +55,11 @@ def skeleton_of(keys: Sequence[TrackKeys], ungrouped: str) -> Skeleton:
             names[track.name] = name
         places[body, nodes.setdefault(name, len(nodes))] = None
     return Skeleton(list(bodies), list(nodes), list(places), names)
+
+
+def _text(name: str) -> str:
+    """Without the zero bytes and halves of letters that files cannot hold."""
+    return name.replace("\0", " ").encode("utf-8", "replace").decode()
 
 
 @dataclass(frozen=True)
