@@ -126,6 +126,12 @@ def test_a_file_cut_off(tmp_path: Path, keep: int) -> None:
         import_tracks(tmp_path / "p.parquet", "parquet", facts(make_tracks(1, 3, 1)))
 
 
+def test_a_file_that_repeats_a_value_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tracker.labels.parquet.LARGEST", 2)
+    with pytest.raises(InputError, match="the file has 3 rows, more than 2 are not read"):
+        import_tracks(put(tmp_path / "p.parquet", PLAIN), "parquet", facts(make_tracks(1, 3, 1)))
+
+
 def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"pip install 'trackwright\[parquet\]'"):

@@ -23,6 +23,7 @@ from tracker.labels.native import TrackFile
 from tracker.labels.table import Source, State
 
 VERSION = 1
+LARGEST = 200_000_000  # rows
 KEY = b"trackwright"
 _REQUIRED = ("frame", "track", "x", "y", "state")
 _STATES = [state.name.lower() for state in State]
@@ -57,9 +58,9 @@ def write_parquet(tracks: TrackFile, path: Path, options: ExportOptions) -> Writ
         "pts": arrow.array(tracks.pts[frames]),
     }
     table = arrow.table(columns).replace_schema_metadata({KEY: json.dumps(_about(tracks)).encode()})
+    options.report(1, 2)  # here it can be cancelled
     with atomic_output(path) as part:
         parquet.write_table(table, part, compression="zstd")
-    options.report(1, 1)
     return Written(tracks.n_tracks, 0, len(rows))
 
 
@@ -85,7 +86,13 @@ def read_parquet(path: Path, video: VideoFacts) -> TrackFile:
     arrow, parquet = import_extra("pyarrow", "parquet", path), import_extra("pyarrow.parquet", "parquet", path)
     try:
         with path.open("rb") as handle:
-            table = parquet.read_table(handle, memory_map=False)
+            content = parquet.ParquetFile(handle)
+            rows = content.metadata.num_rows
+            if rows > LARGEST:  # a few bytes can say that a value is repeated for ever
+                raise InputError(f"{path}: the file has {rows} rows, more than {LARGEST} are not read")
+            table = content.read()
+    except InputError:
+        raise
     except OSError as error:
         reason = "this is a folder" if path.is_dir() else error.strerror or "this is no whole Parquet file"
         raise InputError(f"{path}: {reason}") from error

@@ -12,6 +12,7 @@ is nothing. Their pictures are pickled objects; they are read without running an
 
 import io
 import zipfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,7 @@ def write_tapvid3d(tracks: TrackFile, path: Path, options: ExportOptions) -> Wri
     xy = CONVENTION.to_file(tracks.xy[rows].astype(np.float64), tracks.size_wh, options.plate)
     queries = tracks.query_points[rows][:, [1, 2, 0]] + np.array([0.5, 0.5, 0])
     arrays = {
-        "images_jpeg_bytes": np.array(_jpegs(options.frames)),
+        "images_jpeg_bytes": np.array(list(_jpegs(options.frames, options))),
         "queries_xyt": queries.astype(np.float32),
         "tracks_xy": np.where(known[..., None], xy, np.nan).astype(np.float32).swapaxes(0, 1),
         "visibility": (known & (tracks.state[rows] == State.VISIBLE)).T,
@@ -63,8 +64,10 @@ def write_tapvid3d(tracks: TrackFile, path: Path, options: ExportOptions) -> Wri
     return Written(len(rows), tracks.n_tracks - len(rows), int(known.sum()))
 
 
-def _jpegs(frames: Frames) -> list[bytes]:
-    return [encode_picture(picture, ".jpg") for picture in frames.frames(0, frames.frame_count)]
+def _jpegs(frames: Frames, options: ExportOptions) -> Iterator[bytes]:
+    for number, picture in enumerate(frames.frames(0, frames.frame_count), start=1):
+        yield encode_picture(picture, ".jpg")
+        options.report(number, frames.frame_count)
 
 
 def read_tapvid3d(path: Path, video: VideoFacts) -> TrackFile:

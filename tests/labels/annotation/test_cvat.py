@@ -46,7 +46,7 @@ def attributes(shape: ET.Element) -> dict[str, Any]:
 
 def test_the_file_says_it_all(tmp_path: Path) -> None:
     done = export_tracks(small_tracks(), tmp_path / "t.xml", "cvat", ExportOptions(name="a & b")).written
-    assert (done.tracks, done.left_out, done.note) == (2, 1, "1 tracks without any position are left out")
+    assert (done.tracks, done.left_out, done.note) == (2, 1, "tracks left out because they have no position: 1")
     root = ET.parse(tmp_path / "t.xml").getroot()
     assert root.findtext("version") == "1.1"
     task = root.find("meta/task")

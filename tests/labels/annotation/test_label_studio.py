@@ -53,6 +53,18 @@ def test_there_and_back(tracks: TrackFile, tmp_path: Path) -> None:
     assert list(back.names) == [name for name, one in zip(tracks.names, kept, strict=True) if one]
 
 
+def test_gaps_may_be_filled(tmp_path: Path) -> None:
+    tracks = TrackFile.empty(1, np.arange(4), Fraction(1, 25), (100, 50))
+    tracks.state[0] = State.VISIBLE, State.OCCLUDED, State.UNLABELLED, State.VISIBLE
+    tracks.xy[0, [0, 3]] = (0, 0), (30, 15)
+    export_tracks(tracks, tmp_path / "t.json", "label-studio", ExportOptions(hidden="linear"))
+    (task,) = json.loads((tmp_path / "t.json").read_text())
+    sequence = task["annotations"][0]["result"][0]["value"]["sequence"]
+    assert [item["enabled"] for item in sequence] == [True, True, True, False]
+    back = read_label_studio(tmp_path / "t.json", facts(tracks))
+    np.testing.assert_allclose(back.xy[0], [(0, 0), (10, 5), (20, 10), (30, 15)], atol=1e-5)
+
+
 def region(*entries: tuple[Any, float, float, bool], **value: Any) -> dict[str, Any]:
     sequence = [
         {"frame": frame, "x": x, "y": y, "width": 2, "height": 4, "enabled": enabled}

@@ -147,7 +147,7 @@ def _images(path: Path, content: dict[str, Any], video: VideoFacts) -> dict[int,
         images = [image for image in images if image.get("video_id", _UNSAID) == fitting[0]]
         wanted = fitting
     for item in videos or []:
-        length = item.get("length", len(video.pts))
+        length = item.get("length") or len(video.pts)
         if wanted == [item["id"]] and length != len(video.pts):
             raise InputError(f"{path}: the labels are of {length} frames, the video has {len(video.pts)}")
     first = OURS.first_number(video)

@@ -42,7 +42,7 @@ def write_cvat(tracks: TrackFile, path: Path, options: ExportOptions) -> Written
     changed = {name: clean for row in rows if (clean := _text(name := tracks.names[row])) != name}
     write_text(path, _pieces(tracks, located, rows, options))
     left = tracks.n_tracks - len(rows)
-    note = f"{left} tracks without any position are left out" if left else ""
+    note = f"tracks left out because they have no position: {left}" if left else ""
     return Written(len(rows), left, int(labelled[rows].sum()), note, changed)
 
 
@@ -139,7 +139,7 @@ register(
         convention=CONVENTION,
         carries="all states, confidence, source and approval (as attributes), names, groups (as labels)",
         loses="positions out of view, the model's visibility, query points (the first visible cell when read back), "
-        "tracks without any position",
+        "tracks without any position, the name of a group called “point”",
         keeps=frozenset({"state", "confidence", "source", "approved", "pts", "time_base", "size_wh"}),
         rounding=1e-5,
         write=write_cvat,

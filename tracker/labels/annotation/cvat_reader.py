@@ -87,7 +87,7 @@ class _Handler(ContentHandler):
     def _line(self) -> int:
         return int(self._locator.getLineNumber())
 
-    def startElement(self, name: str, attrs: dict[str, str]) -> None:
+    def startElement(self, name: str, attrs: Any) -> None:
         depth = len(self._parents)
         self._parents.append(name)
         if depth > 30:
