@@ -71,8 +71,11 @@ def export_tracks(
     if entry.needs_video and not chosen.everything:
         taken, options = _only_range(taken, chosen, options)
     assert entry.write is not None
-    # A folder may hold other sequences already, which the writer knows how to leave alone.
-    with atomic_output(path) if entry.suffix else nullcontext(path) as part:
+    if entry.replaces is not None:
+        entry.replaces(path)
+    # Other folders may hold sequences already, which their writer knows how to leave alone.
+    whole = entry.suffix or entry.replaces is not None
+    with atomic_output(path) if whole else nullcontext(path) as part:
         try:
             written = entry.write(taken, part, options)
         except InputError as error:  # about a file that nobody has asked for

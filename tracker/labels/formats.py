@@ -143,6 +143,7 @@ class Format:
         name: what `--format` takes.
         title: what people call it, with the program's name first.
         suffix: of its file, with the dot; "" where it is a folder.
+        replaces: of folders that are made as a whole: raises InputError where what is there may not be replaced.
         audience: who it is for; the dialog groups by it.
         convention: how it counts pixels and frames.
         carries: what it can say, in words: states, confidence, names, groups.
@@ -187,6 +188,7 @@ class Format:
     corners: bool = False
     pastes: bool = False
     normalised: bool = False
+    replaces: Callable[[Path], None] | None = None
 
     @property
     def readable(self) -> bool:

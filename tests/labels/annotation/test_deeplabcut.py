@@ -11,7 +11,7 @@ from tests.labels.annotation.pose_made import assert_keys_come_back, few, groupe
 from tests.labels.made import Pictures, facts, make_tracks
 from tracker.files import InputError
 from tracker.labels import ExportOptions, Selection, State, TrackFile, export_tracks, import_tracks
-from tracker.labels.annotation.deeplabcut import read_deeplabcut, write_deeplabcut, write_deeplabcut_labels
+from tracker.labels.annotation.deeplabcut import read_deeplabcut, write_deeplabcut
 from tracker.labels.table import Source
 
 TABLE = "CollectedData_Trackwright.csv"
@@ -92,14 +92,14 @@ def test_what_nobody_vouches_for_is_told(tmp_path: Path) -> None:
 def test_labels_replace_only_labels_written_here(tmp_path: Path) -> None:
     folder = tmp_path / "fly"
     for _ in range(2):
-        write_deeplabcut_labels(two_flies(), folder, pictures(two_flies()))
+        export_tracks(two_flies(), folder, "deeplabcut-labels", pictures(two_flies()))
     (folder / "CollectedData_me.csv").write_text("mine")
     with pytest.raises(InputError, match=r"fly: the folder holds something else .*CollectedData_me.csv"):
-        write_deeplabcut_labels(two_flies(), folder, pictures(two_flies()))
+        export_tracks(two_flies(), folder, "deeplabcut-labels", pictures(two_flies()))
     (folder / "CollectedData_me.csv").unlink()
     (folder / TABLE).unlink()
     with pytest.raises(InputError, match=r"fly: the folder holds something else .*img000\d.png"):
-        write_deeplabcut_labels(two_flies(), folder, pictures(two_flies()))
+        export_tracks(two_flies(), folder, "deeplabcut-labels", pictures(two_flies()))
 
 
 HEAD = "scorer,S,S,S\nbodyparts,nose,nose,nose\ncoords,x,y,likelihood\n"

@@ -200,6 +200,11 @@ def test_several_properties_in_one_text(tmp_path: Path) -> None:
     assert counts(back) == (5, 5)
 
 
+def test_a_layers_own_position_is_in_the_composition_whatever_its_size(tmp_path: Path) -> None:
+    back = read(saved(tmp_path, text(ONE, size=(100, 100))))
+    np.testing.assert_allclose(back.xy[0, 0], (1, 2))
+
+
 def test_display_names_of_corners(tmp_path: Path) -> None:
     """As the program's own copy has them: upper left, upper right, lower left, lower right."""
     words = ("Upper Left #2", "Upper Right #3", "Lower Left #4", "Lower Right #5")
@@ -215,7 +220,10 @@ def test_display_names_of_corners(tmp_path: Path) -> None:
         (text(ONE, version="10.0"), "line 1: version 10 of the keyframe text is not known here, 5.0 to 9.0 are"),
         (text(ONE, rate="25"), "line 3: the keys count 25 frames per second, the video has 24"),
         (text(ONE, rate="23,976"), "line 3: 23,976 has a decimal comma"),
-        (text(ONE, size=(1920, 1080)), "line 4: the keys are of a layer of 1920x1080 pixels, the video has 20x12"),
+        (
+            text(block("Effects\tPoint Control #1\tPoint #2", (2, 7, 7)), size=(1920, 1080)),
+            "line 4: the keys are of a layer of 1920x1080 pixels, the video has 20x12",
+        ),
         (text(ONE).replace("\tSource Height\t12\n", ""), "does not say “Source Height”"),
         (text(ONE).partition("End of")[0], "the text is cut off"),
         (text(ONE) + text(ONE), "line 16: there is more after the end"),

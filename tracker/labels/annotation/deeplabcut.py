@@ -127,12 +127,11 @@ def write_deeplabcut_labels(tracks: TrackFile, path: Path, options: ExportOption
     """Write the folder of one video: the labels, and the picture of each labelled frame.
 
     Raises:
-        InputError: the folder holds something else, nothing is labelled, or the path cannot be written.
+        InputError: nothing is labelled, or the path cannot be written.
     """
     keys = keys_of(tracks, "gap")
     if not keys:
         raise InputError(f"{path}: there is no visible point to label")
-    _check_folder(path)
     columns = columns_of(keys, _COORDS[:2])
     shown = np.unique(np.concatenate([track.frames for track in keys]))
     digits = max(4, len(str(tracks.n_frames - 1)))
@@ -162,7 +161,7 @@ def _note(tracks: TrackFile, keys: Sequence[TrackKeys]) -> str:
     return f"{unseen} of {cells} positions were neither placed nor approved by a person" if unseen else ""
 
 
-def _check_folder(path: Path) -> None:
+def _check_replaceable(path: Path) -> None:
     """Only a folder of labels that was written here may be replaced: others may be somebody's work."""
     try:
         names = {entry.name for entry in path.iterdir()}
@@ -337,5 +336,6 @@ _register(
     carries="visible points, the pictures of labelled frames, groups as individuals, names as body parts",
     hidden=("gap",),
     needs_video=True,
+    replaces=_check_replaceable,
     suffixes=(".csv",),
 )

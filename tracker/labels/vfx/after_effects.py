@@ -119,17 +119,21 @@ def _decimal(value: Fraction) -> str:
     return f"{float(value):.3f}".rstrip("0").rstrip(".")
 
 
+def _check_replaceable(path: Path) -> None:
+    """A folder that holds anything else than texts is not replaced."""
+    if path.is_dir() and any(entry.suffix != ".txt" or not entry.is_file() for entry in path.iterdir()):
+        raise InputError(f"{path}: this folder holds other things than keyframe texts; choose a new one")
+
+
 def write_positions(tracks: TrackFile, path: Path, options: ExportOptions) -> Written:
     """Write a folder with one text per track that has keys, in their order: "01 nose.txt".
 
     Raises:
-        InputError: there is nothing to write, or `path` cannot be written or is a folder with something else in it.
+        InputError: there is nothing to write, or `path` cannot be written.
     """
     keys = keys_of(tracks, options.hidden or "gap")
     if not keys:
         raise InputError(f"{path}: no track has a visible position to write")
-    if path.is_dir() and any(entry.suffix != ".txt" or not entry.is_file() for entry in path.iterdir()):
-        raise InputError(f"{path}: this folder holds other things than keyframe texts; choose a new one")
     names = plain_names([track.name for track in keys], "A-Za-z0-9_ -")
     digits = max(2, len(str(len(keys))))
     with atomic_output(path) as part:
@@ -217,7 +221,9 @@ def _read_file(path: Path, video: VideoFacts, name: str) -> TrackFile:
     if int(match[1]) not in _VERSIONS:
         raise bad_line(path, 1, f"version {match[1]} of the keyframe text is not known here, 5.0 to 9.0 are")
     facts, blocks = _parse(path, lines)
-    _check_facts(path, facts, video)
+    # A layer's own position is in the composition's pixels, whatever its size; everything else is in the layer's.
+    in_layer = any(block.title[0] != "Transform" for block in blocks)
+    _check_facts(path, facts, video, in_layer)
     return tracks_from_keys(path, video, CONVENTION, _tracks(path, blocks, name))
 
 
@@ -251,7 +257,7 @@ def _check_rest(path: Path, lines: list[str], number: int) -> None:
             raise bad_line(path, after, "there is more after the end of the keyframe data; one text a file is read")
 
 
-def _check_facts(path: Path, facts: dict[str, tuple[float, int]], video: VideoFacts) -> None:
+def _check_facts(path: Path, facts: dict[str, tuple[float, int]], video: VideoFacts, in_layer: bool) -> None:
     for key in ("Units Per Second", "Source Width", "Source Height"):
         if key not in facts:
             raise InputError(f"{path}: the text does not say “{key}”")
@@ -262,7 +268,7 @@ def _check_facts(path: Path, facts: dict[str, tuple[float, int]], video: VideoFa
         mine = _decimal(video.plate.fps)
         reason = f"the keys count {rate:g} frames per second, the video has {mine}; they would land on other frames"
         raise bad_line(path, line, reason)
-    if (width, height) != video.size_wh:
+    if in_layer and (width, height) != video.size_wh:
         mine = f"{video.size_wh[0]}x{video.size_wh[1]}"
         raise bad_line(path, at, f"the keys are of a layer of {width:g}x{height:g} pixels, the video has {mine}")
 
@@ -352,6 +358,7 @@ register(
         name="after-effects",
         title="After Effects keyframe text, one file per track",
         suffix="",
+        replaces=_check_replaceable,
         suffixes=(".txt",),
         audience="vfx",
         convention=CONVENTION,

@@ -24,12 +24,11 @@ def write_nuke_ascii(tracks: TrackFile, path: Path, options: ExportOptions) -> W
     """Write a folder with one file per track that has a key, numbered in the tracks' order.
 
     Raises:
-        InputError: there is nothing to write, the folder holds something else, or it cannot be written.
+        InputError: there is nothing to write, or the path cannot be written.
     """
     keys = keys_of(tracks, options.hidden or "gap")
     if not keys:
         raise InputError(f"{path}: no track has a position to write")
-    _check_replaceable(path)
     names = plain_names([track.name[:100] for track in keys])
     digits = len(str(len(keys)))
     first = RASTER_UP.first_number(options)
@@ -96,6 +95,7 @@ register(
         name="nuke-ascii",
         title="Nuke time and value ASCII, a file per track",
         suffix="",
+        replaces=_check_replaceable,
         suffixes=(SUFFIX,),
         audience="vfx",
         convention=RASTER_UP,
