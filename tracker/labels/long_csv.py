@@ -152,7 +152,7 @@ def _float(text: str | None) -> float:
 register(
     Format(
         name="long-csv",
-        title="long CSV, one line per labelled cell",
+        title="Long CSV, a line per labelled cell",
         suffix=".csv",
         audience="labels",
         convention=OURS,

@@ -159,7 +159,11 @@ class _Columns:
     def texts(self, name: str) -> tuple[NDArray[np.int64], list[str]]:
         """A number per row, and the texts that the numbers stand for."""
         column = self._cast(name, self._arrow.string()).fill_null("").dictionary_encode()
-        return np.asarray(column.indices.to_numpy(zero_copy_only=False), np.int64), column.dictionary.to_pylist()
+        codes = np.asarray(column.indices.to_numpy(zero_copy_only=False), np.int64)
+        try:
+            return codes, column.dictionary.to_pylist()
+        except UnicodeDecodeError as error:
+            raise InputError(f"{self._path}: the column {name} holds text that is no UTF-8") from error
 
     def words(self, name: str, known: list[str]) -> NDArray[np.uint8]:
         """The places of the words among the known ones."""
@@ -228,7 +232,7 @@ def _of_rows(columns: _Columns, name: str, rows: NDArray[np.int64], default: lis
 register(
     Format(
         name="parquet",
-        title="Parquet, one row per labelled cell",
+        title="Parquet, a row per labelled cell",
         suffix=".parquet",
         audience="labels",
         convention=OURS,

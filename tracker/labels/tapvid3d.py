@@ -174,7 +174,7 @@ def _objects(path: Path, content: io.BytesIO) -> NDArray[Any] | None:
 register(
     Format(
         name="tapvid3d",
-        title="TAPVid-3D npz with positions in 2D",
+        title="TAPVid-3D npz, in 2D",
         suffix=".npz",
         audience="labels",
         convention=CONVENTION,

@@ -169,7 +169,7 @@ def _choose(path: Path, lines: list[_Line], record: str | None) -> list[_Line]:
 register(
     Format(
         name="tapvid-csv",
-        title="TAP-Vid CSV, of Kinetics or of one's own videos",
+        title="TAP-Vid CSV",
         suffix=".csv",
         audience="labels",
         convention=CONVENTION,

@@ -145,7 +145,7 @@ def _optional(key: str, values: NDArray[np.float32]) -> list[str]:
 register(
     Format(
         name="coco",
-        title="COCO keypoints with track ids",
+        title="COCO keypoints",
         suffix=".json",
         audience="annotation",
         convention=OURS,

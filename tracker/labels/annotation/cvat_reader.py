@@ -242,7 +242,7 @@ def read_cvat(path: Path, video: VideoFacts) -> TrackFile:
     except DefusedXmlException as error:
         reason = "the XML declares a document type or entities, which are not read"
         raise bad_line(path, parser.getLineNumber() or 1, reason) from error
-    except SAXException as error:
+    except (SAXException, LookupError) as error:  # LookupError: an encoding that nobody knows
         raise InputError(f"{path}: this is no XML file ({error})") from error
     if not handler.seen_version:
         raise InputError(f"{path}: this is no CVAT file, it has no version")

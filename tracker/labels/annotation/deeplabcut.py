@@ -319,7 +319,7 @@ def _register(name: str, title: str, suffix: str, write: Write, loses: str, **mo
 
 _register(
     "deeplabcut",
-    "DeepLabCut predictions (.csv)",
+    "DeepLabCut predictions, CSV",
     ".csv",
     write_deeplabcut,
     "hidden and unlabelled frames are empty alike, sources, approval, timestamps",
@@ -328,7 +328,7 @@ _register(
 )
 _register(
     "deeplabcut-labels",
-    "DeepLabCut labels to train on (folder with pictures)",
+    "DeepLabCut training labels",
     "",
     write_deeplabcut_labels,
     "hidden and unlabelled frames are empty alike, confidence, and who placed a point: choose approved cells only for "

@@ -124,7 +124,7 @@ def _shaped(path: Path, values: NDArray[Any], index: list[str], columns: list[li
 register(
     Format(
         name="deeplabcut-h5",
-        title="DeepLabCut predictions (.h5)",
+        title="DeepLabCut predictions, H5",
         suffix=".h5",
         audience="annotation",
         convention=CONVENTION,

@@ -55,7 +55,7 @@ def _track(path: Path, label: str, points: dict[str, Any]) -> ReadTrack:
 register(
     Format(
         name="dustrack",
-        title="DUSTrack annotation",
+        title="DUSTrack",
         suffix=".json",
         audience="annotation",
         convention=CONVENTION,

@@ -150,7 +150,7 @@ def _filled(
 register(
     Format(
         name="label-studio",
-        title="Label Studio video rectangles (experimental)",
+        title="Label Studio (experimental)",
         suffix=".json",
         audience="annotation",
         convention=CONVENTION,

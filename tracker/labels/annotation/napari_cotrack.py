@@ -64,7 +64,7 @@ def _take(path: Path, line: int, cells: list[str], columns: dict[str, int], foun
 register(
     Format(
         name="napari-cotrack",
-        title="napari-cotrack labels and tracks",
+        title="napari-cotrack",
         suffix=".csv",
         audience="annotation",
         convention=CONVENTION,

@@ -217,7 +217,7 @@ def _frames(path: Path, name: str, times: NDArray[np.float64], video: VideoFacts
 register(
     Format(
         name="nwb",
-        title="NWB with ndx-pose (.nwb)",
+        title="NWB, ndx-pose",
         suffix=".nwb",
         audience="annotation",
         convention=CONVENTION,

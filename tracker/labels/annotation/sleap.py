@@ -231,7 +231,7 @@ def _check_alone(
 register(
     Format(
         name="sleap",
-        title="SLEAP labels (.slp)",
+        title="SLEAP",
         suffix=".slp",
         audience="annotation",
         convention=CONVENTION,

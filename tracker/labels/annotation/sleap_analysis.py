@@ -118,7 +118,7 @@ def _turned(path: Path, file: Any) -> NDArray[Any]:
 register(
     Format(
         name="sleap-analysis",
-        title="SLEAP analysis (.h5)",
+        title="SLEAP analysis",
         suffix=".h5",
         audience="annotation",
         convention=CONVENTION,

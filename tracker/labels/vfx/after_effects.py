@@ -356,7 +356,7 @@ _UNTESTED = "Nobody has pasted this text into After Effects yet; look at the fir
 register(
     Format(
         name="after-effects",
-        title="After Effects keyframe text, one file per track",
+        title="After Effects keyframes, a text per track",
         suffix="",
         replaces=_check_replaceable,
         suffixes=(".txt",),
@@ -375,7 +375,7 @@ register(
 _corner_pin = register(
     Format(
         name="after-effects-corner-pin",
-        title="After Effects Corner Pin, keyframe text",
+        title="After Effects Corner Pin",
         suffix=".txt",
         audience="vfx",
         convention=CONVENTION,
@@ -394,7 +394,7 @@ register(
     replace(
         _corner_pin,
         name="after-effects-power-pin",
-        title="After Effects CC Power Pin, keyframe text",
+        title="After Effects CC Power Pin",
         write=write_power_pin,
     )
 )

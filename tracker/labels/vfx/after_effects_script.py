@@ -117,7 +117,7 @@ def _track(entry: Any) -> ReadTrack:
 register(
     Format(
         name="after-effects-script",
-        title="After Effects script that makes a null per track",
+        title="After Effects script, a null per track",
         suffix=".jsx",
         audience="vfx",
         convention=CONVENTION,

@@ -156,7 +156,7 @@ def _track(name: str, text: str) -> ReadTrack:
 register(
     Format(
         name="blender",
-        title="Blender script for the movie clip editor",
+        title="Blender script",
         suffix=".py",
         audience="vfx",
         convention=CONVENTION,

@@ -77,7 +77,7 @@ def _track(path: Path, name: str, rests: list[str], lines: list[int]) -> ReadTra
 register(
     Format(
         name="boujou",
-        title="boujou, feature tracks",
+        title="boujou",
         suffix=".txt",
         audience="vfx",
         convention=CONVENTION,

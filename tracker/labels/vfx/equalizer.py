@@ -92,7 +92,7 @@ _LOSES = "hidden frames (gaps), confidence, approval, groups; names keep letters
 register(
     Format(
         name="3de4",
-        title="3DEqualizer 4, 2D tracks",
+        title="3DEqualizer 4",
         suffix=".txt",
         audience="vfx",
         convention=CONVENTION,
@@ -106,7 +106,7 @@ register(
 register(
     Format(
         name="3de3",
-        title="3DEqualizer 3, tracking curves",
+        title="3DEqualizer 3",
         suffix=".txt",
         audience="vfx",
         convention=CONVENTION,

@@ -156,7 +156,7 @@ _LOSES = "hidden frames (gaps), confidence, approval, groups, names"
 register(
     Format(
         name="flame",
-        title="Flame and Smoke, stabiliser",
+        title="Flame stabiliser",
         suffix=".stabilizer",
         audience="vfx",
         convention=CONVENTION,
@@ -171,7 +171,7 @@ register(
 register(
     Format(
         name="flame-corner-pin",
-        title="Flame 2014 and later, corner pin",
+        title="Flame corner pin",
         suffix=".stabilizer",
         audience="vfx",
         convention=CONVENTION,

@@ -179,8 +179,9 @@ def _curve(path: Path, text: str, tool: _Tool) -> tuple[list[int], list[float], 
 register(
     Format(
         name="fusion",
-        title="Fusion and Resolve tracker",
+        title="Fusion and Resolve",
         suffix=".setting",
+        pastes=True,
         audience="vfx",
         convention=CONVENTION,
         carries="positions and names",

@@ -105,7 +105,7 @@ def _track(n: int, channels: NDArray[np.float64], first: int) -> ReadTrack:
 register(
     Format(
         name="houdini",
-        title="Houdini channels, x, y and visible per track",
+        title="Houdini channels",
         suffix=".chan",
         audience="vfx",
         convention=CONVENTION,

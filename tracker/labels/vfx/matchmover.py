@@ -184,7 +184,7 @@ def read_rzml(path: Path, video: VideoFacts) -> TrackFile:
 register(
     Format(
         name="matchmover",
-        title="MatchMover, rz2",
+        title="MatchMover",
         suffix=".rz2",
         audience="vfx",
         convention=CONVENTION,
@@ -200,7 +200,7 @@ register(
 register(
     Format(
         name="matchmover-rzml",
-        title="MatchMover 2011, RZML",
+        title="MatchMover RZML",
         suffix=".rzml",
         audience="vfx",
         convention=XML_CONVENTION,

@@ -152,7 +152,7 @@ def _track(path: Path, point: _Point) -> ReadTrack:
 register(
     Format(
         name="maya-live",
-        title="Maya Live, tracked points",
+        title="Maya Live",
         suffix=".txt",
         audience="vfx",
         convention=CONVENTION,

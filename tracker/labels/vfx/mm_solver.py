@@ -47,7 +47,7 @@ def read_mm_solver(path: Path, video: VideoFacts) -> TrackFile:
 register(
     Format(
         name="mm-solver",
-        title="MM Solver, uv version 1",
+        title="MM Solver",
         suffix=".uv",
         audience="vfx",
         convention=CONVENTION,

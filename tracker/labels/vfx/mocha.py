@@ -48,7 +48,7 @@ def read_mocha(path: Path, video: VideoFacts) -> TrackFile:
 register(
     Format(
         name="mocha",
-        title="Mocha tracking data (After Effects or Nuke text)",
+        title="Mocha's tracking exports",
         suffix=".txt",
         audience="vfx",
         convention=CONVENTION,

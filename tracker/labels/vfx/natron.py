@@ -106,7 +106,7 @@ def read_script(path: Path, video: VideoFacts) -> TrackFile:
 register(
     Format(
         name="natron",
-        title="Natron script that makes a Tracker node",
+        title="Natron script",
         suffix=".py",
         audience="vfx",
         convention=CONVENTION,

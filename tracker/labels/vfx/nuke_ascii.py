@@ -93,7 +93,7 @@ def _track(path: Path) -> ReadTrack:
 register(
     Format(
         name="nuke-ascii",
-        title="Nuke time and value ASCII, a file per track",
+        title="Nuke ASCII, a text per track",
         suffix="",
         replaces=_check_replaceable,
         suffixes=(SUFFIX,),

@@ -88,8 +88,9 @@ def pin_corners(script: Script, node: Node, several: bool) -> Iterator[ReadTrack
 register(
     Format(
         name="nuke-corner-pin",
-        title="Nuke CornerPin2D (.nk), as Mocha's Nuke Corner Pin too",
+        title="Nuke CornerPin2D",
         suffix=".nk",
+        pastes=True,
         audience="vfx",
         convention=RASTER_UP,
         carries="the positions of four corners; gaps are left out of their curves",

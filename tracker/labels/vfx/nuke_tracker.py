@@ -189,8 +189,9 @@ def _held(switch: Curve | float, frames: list[int]) -> list[bool]:
 register(
     Format(
         name="nuke",
-        title="Nuke Tracker4 (.nk); Tracker3, CornerPin2D and Mocha's Nuke exports as imports",
+        title="Nuke Tracker",
         suffix=".nk",
+        pastes=True,
         audience="vfx",
         convention=RASTER_UP,
         carries="positions, names of plain letters, confidence as error, gaps and hidden frames as enable",

@@ -151,7 +151,7 @@ def _take_quality(text: str, found: list[ReadTrack], rests: list[NDArray[np.floa
 register(
     Format(
         name="pftrack",
-        title="PFTrack and PFMatchit, 2D tracks",
+        title="PFTrack",
         suffix=".txt",
         suffixes=(".txt", ".2dt"),
         audience="vfx",

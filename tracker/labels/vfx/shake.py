@@ -118,7 +118,7 @@ def track_of_cells(path: Path, name: str, lines: Sequence[int], cells: Sequence[
 register(
     Format(
         name="shake",
-        title="Shake tracker text, as Nuke's CameraTracker text too",
+        title="Shake",
         suffix=".txt",
         audience="vfx",
         convention=RASTER_UP,
@@ -133,7 +133,7 @@ register(
 register(
     Format(
         name="nuke-cameratracker",
-        title="Nuke CameraTracker text (user tracks)",
+        title="Nuke CameraTracker",
         suffix=".txt",
         audience="vfx",
         convention=RASTER_UP,

@@ -99,7 +99,7 @@ def _track(path: Path, name: str, rests: list[str], lines: list[int]) -> ReadTra
 register(
     Format(
         name="syntheyes",
-        title="SynthEyes, Tracker 2-D Paths",
+        title="SynthEyes 2-D paths",
         suffix=".txt",
         audience="vfx",
         convention=CONVENTION,
