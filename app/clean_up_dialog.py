@@ -1,5 +1,6 @@
 """The clean-up: which filters, what they would take away, and then taking it away."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, Qt, QTimer
@@ -20,7 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.document.changes import Change
-from app.document.clean_up import FILTERS, FilterName, Filters, Found, Snapshot, find_cells, plan
+from app.document.clean_up import FILTERS, FilterName, Filters, Found, Snapshot, copying, find_cells, plan
 from app.panels.subscriptions import Subscriptions
 from app.panels.wording import number
 from app.theme import SPACE_L, SPACE_M, SPACE_S
@@ -44,6 +45,7 @@ class CleanUpDialog(QDialog):
         super().__init__(window)
         self._window, self._document = window, window.document
         self._snapshot: Snapshot | None = None
+        self._copying: Iterator[Snapshot | None] | None = None
         self.found: Found | None = None
         self._job: Job | None = None
         self._again = False
@@ -54,7 +56,6 @@ class CleanUpDialog(QDialog):
         self._lay_out()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
-        self._timer.setInterval(QUIET_MS)
         self._timer.timeout.connect(self._look)
         self._subscriptions = Subscriptions(self)
         self._subscriptions.add(window.view.changed, self._view_changed)
@@ -214,7 +215,7 @@ class CleanUpDialog(QDialog):
 
     def _document_changed(self, change: Change) -> None:
         if change.kind in ("tracks", "cells", "all"):
-            self._snapshot = None
+            self._snapshot = self._copying = None
             self._later()
 
     def _later(self, *_: object) -> None:
@@ -222,15 +223,19 @@ class CleanUpDialog(QDialog):
         self.found = None
         self._again = True
         self._allow(False)
-        self._timer.start()
+        self._timer.start(QUIET_MS)
 
     def _look(self) -> None:
         document = self._document
         if document is None or document is not self._window.document or self._job is not None or not self._again:
             return
-        self._again = False
         if self._snapshot is None:
-            self._snapshot = Snapshot.of(document)
+            self._copying = copying(document) if self._copying is None else self._copying
+            self._snapshot = next(self._copying)
+        if self._snapshot is None:
+            self._timer.start(0)  # the next part, after what else there is to do
+            return
+        self._again, self._copying = False, None
         snapshot, filters = self._snapshot, self.filters
 
         def find(job: Job) -> Found:

@@ -198,7 +198,7 @@ class Solving(QObject):
     def _work(self) -> None:
         """Fit the next block, the one around the playhead first."""
         blocks = self._blocks
-        if blocks is None or self._job is not None or not self._in_sight:
+        if blocks is None or self._job is not None or not self._active:
             return
         block = blocks.next_block(self._view.playhead)
         if block is None:

@@ -18,6 +18,7 @@ from app.document.view_state import ViewState
 from tracker.labels.table import State, TrackTable
 
 FINE_AT_ONCE = 20_000  # segments that are drawn finely without waiting
+MOVING_AT_ONCE = 3_000  # … while the view moves with the frames, so that nothing can be drawn on
 THICK_LIMIT = 4_000  # segments up to which lines are two pixels wide, which costs eight times as much
 FINE_LIMIT = 60_000  # segments of the fine form; above, every second, third, … frame is joined
 QUICK_LIMIT = 30_000
@@ -86,7 +87,9 @@ class TrailLayer:
             for newer in range(self._frame + 1, frame + 1):
                 self._advance(wanted, newer)
         else:
-            self._redraw(wanted, frame, fine)
+            last = self._wanted
+            moving = last is not None and last.mapping != wanted.mapping and 0 < abs(step) <= LONGEST_STEP
+            self._redraw(wanted, frame, fine, MOVING_AT_ONCE if moving else FINE_AT_ONCE)
         self._wanted, self._frame = wanted, frame
         return True
 
@@ -108,7 +111,7 @@ class TrailLayer:
         cv2.convertScaleAbs(self.buffer, dst=self.buffer, alpha=self._fade(wanted.length), beta=-0.5)
         self._draw_band(self._paths(wanted, np.array([frame - 1, frame])), frame, 1.0, cv2.LINE_AA, wanted)
 
-    def _redraw(self, wanted: _Wanted, frame: int, fine: bool) -> None:
+    def _redraw(self, wanted: _Wanted, frame: int, fine: bool, at_once: int) -> None:
         width, height = wanted.size
         if self.buffer.shape[:2] != (height, width):
             self.buffer = np.zeros((height, width, 4), dtype=np.uint8)
@@ -120,7 +123,7 @@ class TrailLayer:
             self.coarse = False
             return
         segments = tracks * (frame - first)
-        fine = fine or segments <= FINE_AT_ONCE
+        fine = fine or segments <= at_once
         self.coarse = not fine
         stride = -(-segments // (FINE_LIMIT if fine else QUICK_LIMIT))
         frames = np.arange(frame, first - 1, -stride)[::-1]

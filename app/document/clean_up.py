@@ -13,6 +13,7 @@ from tracker.labels.table import Source, State
 FilterName = Literal["short", "error", "jump", "edge", "duplicate", "crowd"]
 FILTERS: tuple[FilterName, ...] = ("short", "error", "jump", "edge", "duplicate", "crowd")
 CELLS_AT_ONCE = 2_000_000
+COPIED_AT_ONCE = 200_000  # cells: some hundredths of a second
 STUCK_FRAMES = 3  # in a row
 STUCK_PX = 0.25  # that a stuck point moves at most from frame to frame, across the edge
 SAMPLES = 8  # frames of a track on which its duplicates are looked for first
@@ -80,30 +81,40 @@ class Snapshot:
 
     @classmethod
     def of(cls, document: Document) -> "Snapshot":
-        """Everything as it is now."""
-        table = document.table
-        ids = tuple(table.ids.tolist())
-        xy, state = table.rows("xy").copy(), table.rows("state")
-        anchors = table.rows("source") == Source.ANCHOR
-        starts = np.zeros_like(anchors)
-        frames = np.rint(table.query_points[:, 0]).astype(np.intp)
-        starts[frames, np.arange(len(ids))] = anchors[frames, np.arange(len(ids))]
-        locked = np.array([track.locked for track in table.tracks], dtype=bool)
-        certainty = np.nan_to_num(table.rows("visibility") * table.rows("confidence"), nan=1.0)
-        placed = np.isfinite(xy).all(axis=2) & np.isin(state, (State.VISIBLE, State.OCCLUDED))
-        video = document.video
-        return cls(
-            ids,
-            xy,
-            placed,
-            placed & (state == State.VISIBLE),
-            (anchors & ~starts) | table.rows("approved") | locked,
-            starts,
-            anchors,
-            document.expected_error.read(ids, 0, table.n_frames),
-            (certainty * placed).sum(axis=0) / np.maximum(placed.sum(axis=0), 1),
-            (0, 0) if video is None else (video.width, video.height),
-        )
+        """Everything as it is now, at once."""
+        *_, snapshot = copying(document)
+        assert snapshot is not None
+        return snapshot
+
+
+def copying(document: Document) -> Iterator[Snapshot | None]:
+    """Copy a document a part at a time: None after each, the snapshot in the end. It must not change meanwhile."""
+    table, video = document.table, document.video
+    ids, n_frames = tuple(table.ids.tolist()), table.n_frames
+    shape = (n_frames, len(ids))
+    starts = np.zeros(shape, dtype=bool)
+    placed, visible, vouched, anchors = (np.zeros(shape, dtype=bool) for _ in range(4))
+    xy, errors = np.empty((*shape, 2), np.float32), np.empty(shape, np.float32)
+    certain = np.zeros(len(ids))
+    locked = np.array([track.locked for track in table.tracks], dtype=bool)
+    starts[np.rint(table.query_points[:, 0]).astype(np.intp), np.arange(len(ids))] = True
+    step = max(1, COPIED_AT_ONCE // max(1, len(ids)))
+    for first in range(0, n_frames, step):
+        rows = slice(first, min(n_frames, first + step))
+        state = table.rows("state")[rows]
+        xy[rows] = table.rows("xy")[rows]
+        errors[rows] = document.expected_error.read(ids, rows.start, rows.stop)
+        placed[rows] = np.isfinite(xy[rows]).all(axis=2) & ((state == State.VISIBLE) | (state == State.OCCLUDED))
+        visible[rows] = placed[rows] & (state == State.VISIBLE)
+        anchors[rows] = table.rows("source")[rows] == Source.ANCHOR
+        starts[rows] &= anchors[rows]
+        vouched[rows] = (anchors[rows] & ~starts[rows]) | table.rows("approved")[rows] | locked
+        certainty = np.nan_to_num(table.rows("visibility")[rows] * table.rows("confidence")[rows], nan=1.0)
+        certain += (certainty * placed[rows]).sum(axis=0)
+        yield None
+    sure = (certain / np.maximum(placed.sum(axis=0), 1)).astype(np.float32)
+    size = (0, 0) if video is None else (video.width, video.height)
+    yield Snapshot(ids, xy, placed, visible, vouched, starts, anchors, errors, sure, size)
 
 
 @dataclass(frozen=True)

@@ -125,9 +125,10 @@ def solve_motion(
     if smooth:
         matrices = _smoothed(matrices, smooth)
     residuals = np.full(valid.shape, np.nan, dtype=np.float32)
-    for k, column in enumerate(columns.tolist()):
-        errors = transfer_errors(matrices, xy[column][:, None].astype(np.float64), target[k : k + 1])[:, 0]
-        residuals[column] = np.where(valid[column], errors, np.nan)
+    for start in range(0, n_frames, step):
+        rows = slice(start, min(n_frames, start + step))
+        errors = transfer_errors(matrices[rows], xy[columns, rows].swapaxes(0, 1).astype(np.float64), target)
+        residuals[columns, rows] = np.where(valid[columns, rows], errors.T, np.nan)
     inliers = np.zeros(valid.shape, dtype=bool)
     inliers[columns] = carrying.T
     return Solve(kind, reference, matrices, residuals, inliers)
