@@ -22,10 +22,13 @@ def test_the_keyboard_page_has_every_key(qtbot) -> None:
         assert f"| {gesture} | {does} |" in page
 
 
-def test_the_formats_page_has_every_format() -> None:
+def test_the_formats_page_says_of_every_format_what_the_program_says() -> None:
     page = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
     for entry in formats():
-        assert f"| `{entry.name}` |" in page
+        (row,) = [line for line in page.splitlines() if line.startswith(f"| `{entry.name}` |")]
+        for said in (entry.title, entry.convention.pixels, entry.convention.frames, entry.carries, entry.loses):
+            assert f" {said} ".replace("|", "\\|") in row.replace(" (extra ", "  (extra ")
+        assert entry.untested in page
 
 
 def test_the_readme_has_its_two_commands() -> None:

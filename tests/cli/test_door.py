@@ -106,7 +106,10 @@ def test_the_script_without_a_display() -> None:
     assert process.stderr.startswith("trackwright: no display")
 
 
-EVERYTHING = "app.cli.track, app.cli.points, app.rendering.render, app.rendering.contact_sheet, app.document.runs, tracker.labels, tracker.inference.run"
+EVERYTHING = (
+    "app.cli.track, app.cli.points, app.cli.export, app.cli.import_, app.exporting, app.rendering.render, "
+    "app.rendering.contact_sheet, app.document.runs, tracker.labels, tracker.inference.run"
+)
 
 
 @pytest.mark.parametrize("module", ["app.cli", "main", EVERYTHING])

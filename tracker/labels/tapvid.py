@@ -47,6 +47,10 @@ from tracker.labels.pictures import encode_picture
 from tracker.labels.plain_pickle import dump_plain, load_plain
 from tracker.labels.table import Source, State
 
+CONVENTION = replace(
+    OURS_IN_ORDER,
+    pixels="0 to 1, x / W and y / H from the centre of the top-left pixel, y down; two other ways to choose",
+)
 RAW_LIMIT = 4 << 30  # bytes of raw pictures that one pickle may hold; a pickle is made in memory, twice over
 
 
@@ -207,7 +211,7 @@ register(
         title="TAP-Vid pickle",
         suffix=".pkl",
         audience="labels",
-        convention=OURS_IN_ORDER,
+        convention=CONVENTION,
         carries="position and occluded, of every frame",
         keeps=frozenset({"pts", "time_base", "size_wh"}),
         loses="positions of hidden points, occluded against out of view, visibility, confidence, source, approval, "
