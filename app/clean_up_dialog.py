@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.document.changes import Change
-from app.document.clean_up import FILTERS, FilterName, Filters, Found, Snapshot, copying, find_cells, plan
+from app.document.clean_up import FILTERS, CleanUp, FilterName, Filters, Found, Snapshot, copying, find_cells, plan
 from app.panels.subscriptions import Subscriptions
 from app.panels.wording import number
 from app.theme import SPACE_L, SPACE_M, SPACE_S
@@ -202,9 +202,8 @@ class CleanUpDialog(QDialog):
         cleaned = plan(found, self.whole_radio.isChecked())
         self._subscriptions.release()
         document.clean_up(cleaned.deleted, cleaned.cleared)
-        cleared = cleaned.positions
-        text = self.tr("Cleaned up: {0} tracks deleted, {1} positions gone in all. Ctrl+Z takes it back.")
-        self._window.show_message(text.format(len(cleaned.deleted), number(cleared)))
+        text = self.tr("Cleaned up: {0} positions went, {1}. Ctrl+Z takes it back.")
+        self._window.show_message(text.format(number(cleaned.positions), self._where(cleaned)))
         self.accept()
 
     # -- looking
@@ -274,22 +273,27 @@ class CleanUpDialog(QDialog):
             self._counts[name].setAccessibleName(text)
         cleaned = plan(found, self.whole_radio.isChecked())
         anything = bool(cleaned.deleted or cleaned.cleared)
-        self.total_label.setText(self._total(len(cleaned.deleted), len(cleaned.cleared), cleaned.positions))
+        self.total_label.setText(self._total(cleaned))
         self.note_label.setText(" ".join(self._notes(found, cleaned.kept)))
         self.apply_button.setEnabled(anything)
         self.select_button.setEnabled(bool(found.concerned))
 
-    def _total(self, deleted: int, cleared: int, positions: int) -> str:
+    def _total(self, cleaned: CleanUp) -> str:
         if not any(check.isChecked() for check in self._checks.values()):
             return self.tr("Tick what is to go.")
-        if not deleted and not cleared:
+        if not cleaned.deleted and not cleaned.cleared:
             return self.tr("Nothing would go.")
+        text = self.tr("In all {0} positions would go: {1}.")
+        return text.format(number(cleaned.positions), self._where(cleaned))
+
+    def _where(self, cleaned: CleanUp) -> str:
+        """Which tracks and parts of tracks."""
+        deleted, cleared = len(cleaned.deleted), len(cleaned.cleared)
         tracks = [self.tr("{} whole tracks").format(number(deleted))] if deleted > 1 else []
         tracks += [self.tr("1 whole track")] if deleted == 1 else []
         tracks += [self.tr("parts of {} tracks").format(number(cleared))] if cleared > 1 else []
         tracks += [self.tr("parts of 1 track")] if cleared == 1 else []
-        text = self.tr("In all {0} positions would go: {1}.")
-        return text.format(number(positions), self.tr(" and ").join(tracks))
+        return self.tr(" and ").join(tracks)
 
     def _notes(self, found: Found, kept: int) -> list[str]:
         notes = []

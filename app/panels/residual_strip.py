@@ -7,7 +7,7 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QWidget
 
-from app.panels.curves.plot import TimeViewBox
+from app.panels.curves.plot import FrameAxis, TimeViewBox
 from app.panels.solve_settings import SolveReport
 
 POINTS = 1500  # of the curve; of more frames the largest of several is shown
@@ -28,7 +28,8 @@ class ResidualStrip(pg.PlotWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         self._box = TimeViewBox()
-        super().__init__(parent, viewBox=self._box, background=None)
+        self._frames = FrameAxis()
+        super().__init__(parent, viewBox=self._box, background=None, axisItems={"bottom": self._frames})
         self._n_frames = 0
         self.setFixedHeight(HEIGHT)
         self.setAccessibleName(self.tr("Mean residual of each frame"))
@@ -54,8 +55,11 @@ class ResidualStrip(pg.PlotWidget):
         """Low."""
         return QSize(220, HEIGHT)
 
-    def show_report(self, report: SolveReport) -> None:
-        """Draw this solve."""
+    def show_report(self, report: SolveReport, first_number: int = 0) -> None:
+        """Draw this solve; `first_number` is what a person calls frame 0."""
+        if first_number != self._frames.first_number:
+            self._frames.first_number = first_number
+            self._frames.picture = None  # it was drawn with other numbers
         self._n_frames = len(report.frame_mean)
         frames, values = thinned(report.frame_mean)
         self._curve.setData(frames, values)

@@ -131,7 +131,7 @@ class SolvePanel(QWidget):
         self._pages.setCurrentIndex(int(report is None))
         self.empty_label.setText(self._empty_text())
         if report is not None:
-            self.strip.show_report(report)
+            self.strip.show_report(report, self._number_of(0))
         self._show_frame()
         self._show_notes()
 

@@ -177,3 +177,17 @@ def test_every_control_has_a_name(panel: SolvePanel) -> None:
         *(panel.insert_box, panel.opacity_slider, panel.robust_check, panel.stabilise_check, panel.table, panel.strip),
     ):
         assert widget.accessibleName()
+
+
+def test_frames_are_counted_as_the_files_of_a_sequence(panel: SolvePanel, view: ViewState, monkeypatch) -> None:
+    monkeypatch.setattr(Document, "number_of", lambda self, frame: frame + 1001)
+    panel.set_document(panel._document)
+    panel.set_report(report((0, 1, 2, 3)))
+    view.playhead = 5
+    assert panel.frame_label.text().startswith("Frame 1006,")
+    assert panel.reference_box.value() == 1001
+    panel.reference_box.setValue(1011)
+    assert panel.settings.reference == 10
+    assert panel.model.index(0, 3).data() == "1021"
+    axis = panel.strip.getPlotItem().getAxis("bottom")
+    assert axis.tickStrings([0.0], 1.0, 50.0) == ["1001"]

@@ -88,7 +88,7 @@ def test_a_clean_up_is_one_step(
     assert document.undo_text == "Clean up 2 tracks"
     assert document.table.ids.tolist() == ids[:3]
     assert np.flatnonzero(document.table.rows("state")[:, 0] == State.UNLABELLED).tolist() == [19, 20, 24, 25]
-    assert "1 tracks deleted, 9 positions" in opened.statusBar().currentMessage()
+    assert "9 positions went, 1 whole track and parts of 1 track" in opened.statusBar().currentMessage()
     opened.editing.undo()
     assert everything(document).equals(before)
     qtbot.waitUntil(lambda: not opened.findChildren(CleanUpDialog))
