@@ -132,6 +132,13 @@ def test_a_file_that_repeats_a_value_for_ever(tmp_path: Path, monkeypatch: pytes
         import_tracks(put(tmp_path / "p.parquet", PLAIN), "parquet", facts(make_tracks(1, 3, 1)))
 
 
+def test_text_that_is_no_utf8(tmp_path: Path) -> None:
+    whole = put(tmp_path / "p.parquet", PLAIN | {"name": ["~~~~"] * 3}).read_bytes()
+    (tmp_path / "p.parquet").write_bytes(whole.replace(b"~~~~", b"~~~\xdd"))
+    with pytest.raises(InputError, match="the column name holds text that is no UTF-8"):
+        import_tracks(tmp_path / "p.parquet", "parquet", facts(make_tracks(1, 3, 1)))
+
+
 def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"pip install 'trackwright\[parquet\]'"):

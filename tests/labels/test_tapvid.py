@@ -153,6 +153,8 @@ class _Evil:
         (pickle.dumps({"c": {"video": np.zeros((6, 2, 2, 3), np.uint8), "points": np.zeros((1, 6, 2)),
                              "occluded": np.zeros((1, 6), bool)}}), "has 6 frames of 2x2"),
         (pickle.dumps([{}, {}]), "which record is meant: 0, 1"),
+        (pickle.dumps({"c": {"video": np.zeros((6, 12, 20, 3), np.uint8), "points": np.full((1, 6, 2), 1e300),
+                             "occluded": np.zeros((1, 6), bool)}}), "cannot be a position in this picture"),
         (pickle.dumps({"c": {"video": 5, "points": np.zeros((1, 6, 2)), "occluded": np.zeros((1, 6), bool)}}),
          "no array of pictures"),
         (pickle.dumps({"c": {"video": [b""] * 6, "points": np.zeros((1, 6, 2)), "occluded": np.zeros((1, 6), bool)}}),

@@ -42,6 +42,7 @@ from tracker.labels.formats import (
     register,
     spans_by_extent,
 )
+from tracker.labels.keys import FARTHEST
 from tracker.labels.native import TrackFile
 from tracker.labels.pictures import encode_picture
 from tracker.labels.plain_pickle import dump_plain, load_plain
@@ -157,6 +158,9 @@ def read_tapvid(path: Path, video: VideoFacts) -> TrackFile:
             f"{path}: the record {name} has {n_frames} frames of {size_wh[0]}x{size_wh[1]}, the video "
             f"{len(video.pts)} of {video.size_wh[0]}x{video.size_wh[1]}"
         )
+    far = np.isfinite(points) & (np.abs(points) > FARTHEST / min(size_wh))
+    if far[~occluded.astype(bool)].any():
+        raise InputError(f"{path}: the record {name} has a point that cannot be a position in this picture")
     tracks = video.empty(len(points))
     visible = ~occluded.astype(bool) & np.isfinite(points).all(axis=2)
     tracks.state[:] = np.where(occluded, State.OCCLUDED, np.where(visible, State.VISIBLE, State.UNLABELLED))

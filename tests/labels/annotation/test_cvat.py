@@ -159,6 +159,7 @@ OUTSIDE = '<?xml version="1.0"?>\n<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/pa
         ("", r"line 1: this is no whole XML"),
         ("not xml", r"line 1: this is no whole XML"),
         (HEAD + track(shape(0))[:-20], r"line 6: this is no whole XML"),
+        ('<?xml version="1.0" encoding="martian"?>\n<annotations/>', "this is no XML file"),
         (BOMB, "line 2: the XML declares a document type or entities"),
         (OUTSIDE, "line 2: the XML declares a document type or entities"),
         ("<kml></kml>", "line 1: this is no CVAT file, it begins with 'kml'"),

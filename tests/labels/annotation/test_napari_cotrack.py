@@ -38,6 +38,7 @@ def test_without_vis_all_is_visible(tmp_path: Path) -> None:
     ("text", "reason"),
     [
         ("frame,x,y\n", "line 1: there is no column bodypart"),
+        ("frame,bodypart,x,y,x\n0,a,1,2,1\n", "line 1: two columns have the same name"),
         (HEADER + "0,a,1,2,1\n0.5,a,1,2,1\n", "line 3: 0.5 is between two frames"),
         (HEADER + "0,a,1,2\n", "line 2: 4 cells instead of 5"),
         (HEADER + "0,a,1,b,1\n", "line 2: expected a number, not 'b'"),

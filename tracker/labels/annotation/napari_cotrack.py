@@ -29,7 +29,10 @@ def read_napari_cotrack(path: Path, video: VideoFacts) -> TrackFile:
     """
     lines = csv.reader(read_text(path).split("\n"))
     try:
-        columns = {name.strip(): number for number, name in enumerate(next(lines))}
+        names = [name.strip() for name in next(lines)]
+        columns = {name: number for number, name in enumerate(names)}
+        if len(columns) < len(names):
+            raise bad_line(path, 1, "two columns have the same name")
         missing = [name for name in COLUMNS if name not in columns]
         if missing:
             raise bad_line(path, 1, f"there is no column {missing[0]}")
