@@ -266,7 +266,7 @@ def test_tracks_of_another_video(clip: Path, tmp_path: Path, out: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (("--format", "nonsense"), "the formats are cotracker, long-csv, npz, tapvid"),
+        (("--format", "nonsense"), "nonsense: there is no such format, the formats are 3de3, 3de4, "),
         (("--format", "tapvid"), "needs the video"),
         (("--format", "long-csv", "--gaps", "split"), "has no way 'split' with gaps, it has: none"),
         ((), "export wants TRACKS, --format NAME and -o OUT"),

@@ -68,7 +68,8 @@ def export_tracks(
     _check_possible(tracks, path, entry, options)
     chosen = chosen or Selection()
     taken = chosen_tracks(tracks, path, entry, options, chosen, errors)
-    if entry.needs_video and not chosen.everything:
+    if entry.needs_video and not entry.hidden and not chosen.everything:
+        # These say something of every frame, so that there must be no others; formats of keys name their frames.
         taken, options = _only_range(taken, chosen, options)
     assert entry.write is not None
     if entry.replaces is not None:

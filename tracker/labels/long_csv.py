@@ -8,11 +8,13 @@ What is not known is left empty. `pts` counts units of the video's time base.
 """
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tracker.files import InputError, atomic_output
 from tracker.labels.conventions import OURS
@@ -21,6 +23,7 @@ from tracker.labels.native import TrackFile
 from tracker.labels.table import Source, State
 
 COLUMNS = ("frame", "track", "name", "x", "y", "state", "visibility", "confidence", "source", "approved", "pts")
+CELLS_AT_ONCE = 100_000  # lines that are in memory as texts
 _REQUIRED = ("frame", "track", "x", "y", "state")
 _STATES = {state.name.lower(): state for state in State if state != State.UNLABELLED}
 _SOURCES = {source.name.lower(): source for source in Source}
@@ -29,36 +32,46 @@ _SOURCES = {source.name.lower(): source for source in Source}
 def write_long_csv(tracks: TrackFile, path: Path, options: ExportOptions) -> Written:
     """Write the labelled cells, frame by frame. Raises InputError where the path cannot be written."""
     labelled, located = tracks.state != State.UNLABELLED, tracks.located
+    first = OURS.first_number(options)
+    states = [state.name.lower() for state in State]
+    sources = [source.name.lower() for source in Source]
+    step = max(1, CELLS_AT_ONCE // max(1, tracks.n_tracks))
     with atomic_output(path) as part, part.open("w", encoding="utf-8", newline="") as handle:
         lines = csv.writer(handle, lineterminator="\n")
         lines.writerow(COLUMNS)
-        for frame in range(tracks.n_frames):
-            for n in np.flatnonzero(labelled[:, frame]).tolist():
-                lines.writerow(_line(tracks, n, frame, OURS.first_number(options), bool(located[n, frame])))
+        for start in range(0, tracks.n_frames, step):
+            frames, rows = np.nonzero(labelled[:, start : start + step].T)
+            at = rows, frames + start
+            xy = np.where(located[at][:, None], tracks.xy[at], np.float32(np.nan))
+            lines.writerows(
+                zip(
+                    (at[1] + first).tolist(),
+                    rows.tolist(),
+                    map(tracks.names.__getitem__, rows.tolist()),
+                    _texts(xy[:, 0]),
+                    _texts(xy[:, 1]),
+                    map(states.__getitem__, tracks.state[at].tolist()),
+                    _texts(tracks.visibility[at]),
+                    _texts(tracks.confidence[at]),
+                    map(sources.__getitem__, tracks.source[at].tolist()),
+                    tracks.approved[at].astype(np.uint8).tolist(),
+                    tracks.pts[at[1]].tolist(),
+                    strict=True,
+                )
+            )
+            options.report(min(start + step, tracks.n_frames), tracks.n_frames)
     kept = int(labelled.any(axis=1).sum())
     return Written(kept, tracks.n_tracks - kept, int(labelled.sum()))
 
 
-def _line(tracks: TrackFile, n: int, frame: int, start_frame: int, located: bool) -> tuple[Any, ...]:
-    x, y = tracks.xy[n, frame] if located else (np.float32(np.nan), np.float32(np.nan))
-    return (
-        frame + start_frame,
-        n,
-        tracks.names[n],
-        _number(x),
-        _number(y),
-        State(tracks.state[n, frame]).name.lower(),
-        _number(tracks.visibility[n, frame]),
-        _number(tracks.confidence[n, frame]),
-        Source(tracks.source[n, frame]).name.lower(),
-        int(tracks.approved[n, frame]),
-        int(tracks.pts[frame]),
-    )
-
-
-def _number(value: np.float32) -> str:
-    """The shortest decimal that reads back as the same float32, "" for NaN."""
-    return "" if np.isnan(value) else str(value)
+def _texts(values: NDArray[np.float32]) -> list[str]:
+    """Decimals that read back as the same float32, as short as seven or nine digits allow; "" for NaN."""
+    texts = list(map("%.7g".__mod__, values.tolist()))
+    read = np.array(texts, dtype=np.str_).astype(np.float64).astype(np.float32)
+    for place in np.flatnonzero(read != values).tolist():  # NaN is unlike itself
+        value = float(values[place])
+        texts[place] = "" if np.isnan(value) else f"{value:.9g}"
+    return texts
 
 
 def read_long_csv(path: Path, video: VideoFacts) -> TrackFile:
@@ -72,46 +85,105 @@ def read_long_csv(path: Path, video: VideoFacts) -> TrackFile:
     Raises:
         InputError: not such a file, or a bad line, named by its number.
     """
-    cells = list(_cells(path, video))
-    n_tracks = 1 + max((cell["track"] for cell in cells), default=-1)
-    if n_tracks > max(1000, 2 * len(cells)):
-        raise InputError(f"{path}: track {n_tracks - 1} is numbered far beyond the {len(cells)} cells of the file")
+    blocks = list(_blocks(path, video))
+    n_tracks = 1 + max((int(block["track"].max()) for block in blocks), default=-1)
+    n_cells = sum(len(block["track"]) for block in blocks)
+    if n_tracks > max(1000, 2 * n_cells):
+        raise InputError(f"{path}: track {n_tracks - 1} is numbered far beyond the {n_cells} cells of the file")
+    _check_once(path, blocks, len(video.pts))
     tracks = video.empty(n_tracks)
     names = list(tracks.names)
-    for cell in cells:
-        at = cell["track"], cell["frame"]
-        tracks.xy[at] = cell["x"], cell["y"]
-        tracks.state[at] = cell["state"]
-        tracks.visibility[at], tracks.confidence[at] = cell["visibility"], cell["confidence"]
-        tracks.source[at] = cell["source"]
-        tracks.approved[at] = cell["approved"]
-        names[at[0]] = cell["name"] or names[at[0]]
+    for block in blocks:
+        at = block["track"], block["frame"]
+        tracks.xy[at] = np.stack([block["x"], block["y"]], axis=1)
+        for field in ("state", "visibility", "confidence", "source", "approved"):
+            getattr(tracks, field)[at] = block[field]
+        for track, name in dict(zip(block["track"].tolist(), block["name"], strict=True)).items():
+            names[track] = name or names[track]
     tracks.names = names
     tracks.query_from_first_visible()
     return tracks
 
 
-def _cells(path: Path, video: VideoFacts) -> Iterator[dict[str, Any]]:
-    seen: set[tuple[int, int]] = set()
+Block = dict[str, Any]  # columns of some lines: arrays, but for the names, and the numbers of the lines
+
+
+def _check_once(path: Path, blocks: Sequence[Block], n_frames: int) -> None:
+    """Raise InputError at the first cell that was given before."""
+    if not blocks:
+        return
+    keys = np.concatenate([block["track"] * n_frames + block["frame"] for block in blocks])
+    first = np.unique(keys, return_index=True)[1]
+    if len(first) < len(keys):
+        again = np.ones(len(keys), np.bool_)
+        again[first] = False
+        line = np.concatenate([block["line"] for block in blocks])[again].min()
+        raise InputError(f"{path}: line {line}: this cell was given before")
+
+
+def _blocks(path: Path, video: VideoFacts) -> Iterator[Block]:
+    first = OURS.first_number(video)
     try:
         with path.open(encoding="utf-8-sig", newline="") as handle:
-            lines = csv.DictReader(handle)
-            missing = [name for name in _REQUIRED if name not in (lines.fieldnames or ())]
+            lines = csv.reader(handle)
+            header = next(lines, [])
+            missing = [name for name in _REQUIRED if name not in header]
             if missing:
                 raise InputError(f"{path}: line 1: there is no column {missing[0]}")
-            for line in lines:
-                try:
-                    cell = _parse(line, len(video.pts), OURS.first_number(video))
-                except (ValueError, KeyError, TypeError) as error:
-                    raise InputError(f"{path}: line {lines.line_num}: {_reason(error)}") from error
-                if (cell["track"], cell["frame"]) in seen:
-                    raise InputError(f"{path}: line {lines.line_num}: this cell was given before")
-                seen.add((cell["track"], cell["frame"]))
-                yield cell
+            while batch := [(lines.line_num, line) for line in islice(lines, CELLS_AT_ONCE) if line]:
+                yield _block(path, header, batch, len(video.pts), first)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or 'cannot be read'}") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: this is not a UTF-8 text file with comma-separated columns") from error
+
+
+def _block(path: Path, header: list[str], batch: list[tuple[int, list[str]]], n_frames: int, first: int) -> Block:
+    """Whole columns at once; where something is wrong, line by line, to say which."""
+    numbers, lines = zip(*batch, strict=True)
+    try:
+        columns = dict(zip(header, zip(*lines, strict=True), strict=True))
+        return _columns(columns, n_frames, first) | {"line": np.array(numbers)}
+    except (ValueError, KeyError, OverflowError):
+        parsed = []
+        for number, line in batch:
+            try:
+                parsed.append(_parse(dict(zip(header, line, strict=False)), n_frames, first))
+            except (ValueError, KeyError) as error:
+                raise InputError(f"{path}: line {number}: {_reason(error)}") from error
+        block: Block = {name: np.array([cell[name] for cell in parsed]) for name in parsed[0] if name != "name"}
+        return block | {"name": [cell["name"] for cell in parsed], "line": np.array(numbers)}
+
+
+def _columns(columns: dict[str, tuple[str, ...]], n_frames: int, first: int) -> Block:
+    """Raises ValueError or KeyError where anything is wrong with any line."""
+    count = len(columns["frame"])
+    empty = ("",) * count
+    frame = np.array(columns["frame"]).astype(np.int64) - first
+    track = np.array(columns["track"]).astype(np.int64)
+    x, y = _floats(columns["x"]), _floats(columns["y"])
+    if (frame < 0).any() or (frame >= n_frames).any() or (track < 0).any() or (np.isnan(x) != np.isnan(y)).any():
+        raise ValueError
+    sources = columns.get("source", empty)
+    return {
+        "frame": frame,
+        "track": track,
+        "name": columns.get("name", empty),
+        "x": x,
+        "y": y,
+        "state": np.array([_STATES[text] for text in columns["state"]], np.uint8),
+        "visibility": _floats(columns.get("visibility", empty)),
+        "confidence": _floats(columns.get("confidence", empty)),
+        "source": np.array([_SOURCES[text or "imported"] for text in sources], np.uint8),
+        "approved": np.array([text == "1" for text in columns.get("approved", empty)]),
+    }
+
+
+def _floats(texts: tuple[str, ...]) -> NDArray[np.float64]:
+    values = np.array([text or "nan" for text in texts]).astype(np.float64)
+    if np.isinf(values).any():
+        raise ValueError
+    return values
 
 
 def _reason(error: Exception) -> str:
