@@ -162,7 +162,8 @@ class Solving(QObject):
         settings, ids = self._panel.settings, self._ids()
         key = (ids, settings.reference, settings.kind_for(len(ids)), settings.robust)
         if self._blocks is None or self._blocks.key != key:
-            self._stop()
+            if self._job is not None:
+                self._job.cancel()  # it ends by itself, soon
             self._blocks = SolveBlocks(self._document.table, *key) if ids else None
         self._show_preview()
         self._tell()
@@ -210,23 +211,25 @@ class Solving(QObject):
             self.tr("Solving"),
             self,
             on_result=lambda solve: self._take(blocks, block, piece, solve),
-            on_error=self._failed,
+            on_error=self._panel.set_problem,
         )
+        self._job.finished_job.connect(self._job_over)
 
     def _take(self, blocks: SolveBlocks, block: int, piece: Piece, solve: Solve) -> None:
-        self._job = None
         blocks.take(block, piece, solve)
         if not self._telling.isActive():
             self._telling.start()
-        self._timer.start(0)
 
-    def _failed(self, message: str) -> None:
+    def _job_over(self, _finished: object) -> None:
+        """Done, cancelled or failed: on to the next block."""
         self._job = None
-        self._panel.set_problem(message)
+        self._timer.start(0)
 
     def _stop(self) -> None:
         self._timer.stop()
         self._telling.stop()
+        if self._job is not None:
+            self._job.finished_job.disconnect(self._job_over)
         for job in (self._job, self._reading):
             if job is not None:
                 job.stop()

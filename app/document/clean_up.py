@@ -12,7 +12,7 @@ from tracker.labels.table import Source, State
 
 FilterName = Literal["short", "error", "jump", "edge", "duplicate", "crowd"]
 FILTERS: tuple[FilterName, ...] = ("short", "error", "jump", "edge", "duplicate", "crowd")
-CELLS_AT_ONCE = 2_000_000
+CELLS_AT_ONCE = 500_000
 COPIED_AT_ONCE = 200_000  # cells: some hundredths of a second
 STUCK_FRAMES = 3  # in a row
 STUCK_PX = 0.25  # that a stuck point moves at most from frame to frame, across the edge

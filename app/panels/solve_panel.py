@@ -260,8 +260,11 @@ class SolvePanel(QWidget):
     def _view_changed(self, name: str) -> None:
         if name == "playhead":
             self._show_frame()
-        elif name in ("selection", "stabilise"):
-            self._show_settings()
+        elif name == "selection":
+            self.chosen_button.setEnabled(bool(self._view.selection))
+        elif name == "stabilise":
+            with QSignalBlocker(self.stabilise_check):
+                self.stabilise_check.setChecked(self._view.stabilise)
 
     def _show_settings(self) -> None:
         """Bring every control up to date."""

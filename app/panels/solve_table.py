@@ -15,6 +15,7 @@ from app.panels.wording import number
 Index = QModelIndex | QPersistentModelIndex
 NO_INDEX = QModelIndex()
 CHIP = 10  # pixels
+ROOM = 14  # in a cell beside its text
 NAME, MEAN, LARGEST, WORST = range(4)
 
 
@@ -146,9 +147,12 @@ class SolveTable(QTableView):
         self.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 6)
         header = self.horizontalHeader()
         header.setHighlightSections(False)
-        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
         header.setMinimumSectionSize(40)
+        # Not as wide as their contents: Qt would ask every row for its size, again and again.
+        for column, widest in ((MEAN, "000.00"), (LARGEST, "0000.00"), (WORST, "000000")):
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
+            header.resizeSection(column, self.fontMetrics().horizontalAdvance(widest) + ROOM)
+        header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
         self.setSortingEnabled(True)
         self.sortByColumn(LARGEST, Qt.SortOrder.DescendingOrder)
         wash_selection(self)

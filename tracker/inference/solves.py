@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tracker.inference.solve_fit import LEAST, SolveKind, fit_all, transfer_errors
 
 OUTLIER_PX = 3.0  # on the reference frame: a track that is farther off does not carry a robust solve
-CELLS_AT_ONCE = 100_000
+CELLS_AT_ONCE = 20_000  # some hundredths of a second, after which it can be given up
 SEARCHES = 2000  # of RANSAC, at most
 CERTAINTY = 0.999
 
