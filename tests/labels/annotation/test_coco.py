@@ -63,7 +63,7 @@ def test_the_file_says_it_all(tmp_path: Path) -> None:
     }
     first = cells[1, 1]
     assert first["keypoints"] == [float(f"{np.float32(10.1):.9g}"), 20.25, 2]
-    assert first["bbox"] == [*first["keypoints"][:2], 1, 1]
+    assert first["bbox"] == [10, 20, 1, 1]
     assert (first["area"], first["num_keypoints"], first["iscrowd"], first["category_id"]) == (1, 1, 0, 1)
     assert first["score"] == pytest.approx(0.1)
     assert first["attributes"]["source"] == "model"

@@ -5,8 +5,8 @@ labelled cell, tied together by `track_id` (and `attributes.object_id`, where ot
 with `frame_id`, `video_id` and `pts`; ids count from 1. Names are in the list `tracks`.
 
 *Coordinates.* Keypoints count pixels from 0, so that 0 is the centre of the first pixel, as inside Trackwright;
-programs with a continuous raster add 0.5 (Detectron2 does). A box counts from the picture's corner, hence `[x, y, 1,
-1]` is the box of the pixel at x, y. Numbers are written with nine digits, which name a float32 exactly.
+programs with a continuous raster add 0.5 (Detectron2 does). Numbers are written with nine digits, which name a float32
+exactly. The box is that of the pixel in which the point lies; boxes count from the picture's corner.
 
 *States.* v is 2 where the point is visible, 1 where it is hidden and its position thought to be known, 0 (and x = y =
 0) where there is no position. Hidden and out of view, source, approval and the model's visibility are in `attributes`,
@@ -35,7 +35,7 @@ NO_GROUP = "point"
 
 _ANNOTATION = (
     '{"id":%d,"image_id":%d,"category_id":%d,"track_id":%d,"keypoints":[%s,%s,%d],"num_keypoints":%d,'
-    '"bbox":[%s,%s,%d,%d],"area":%d,"iscrowd":0%s,"attributes":{"object_id":%d,%s}}'
+    '"bbox":[%d,%d,%d,%d],"area":%d,"iscrowd":0%s,"attributes":{"object_id":%d,%s}}'
 )
 
 
@@ -112,7 +112,7 @@ def _annotations(tracks: TrackFile, categories: list[int], options: ExportOption
             [categories[row] for row in rows.tolist()],
             numbers,
             *(xs, ys, np.where(known, np.where(state == State.VISIBLE, 2, 1), 0).tolist(), one),
-            *(xs, ys, one, one, one),
+            *(*np.rint(np.where(known[:, None], tracks.xy[rows, frame], 0)).astype(np.int64).T.tolist(), one, one, one),
             _optional(',"score":', tracks.confidence[rows, frame]),
             numbers,
             map(

@@ -62,10 +62,12 @@ class _Found:
             return item
         try:
             told = item.get("attributes") or {}
-            instance = item.get("track_id", told.get("track_id", told.get("object_id")))
+            instance = item.get("track_id")
+            if instance is None:
+                instance = told.get("track_id", told.get("object_id"))
             self._rows.extend(
                 (
-                    item.get("id", len(self)),
+                    item.get("id", _UNSAID),
                     item["image_id"],
                     item.get("category_id", 1),
                     _UNSAID if instance is None else instance,

@@ -63,9 +63,9 @@ class _Parser(DefusedExpatParser):
 class _Handler(ContentHandler):
     """Gathers the tracks."""
 
-    def __init__(self, path: Path, video: VideoFacts) -> None:
+    def __init__(self, path: Path, video: VideoFacts, line: Callable[[], int]) -> None:
         super().__init__()
-        self._path, self._video = path, video
+        self._path, self._video, self._line = path, video, line
         self._parents: list[str] = []
         self._words: list[str] | None = None
         self._attribute = ""
@@ -80,12 +80,6 @@ class _Handler(ContentHandler):
     def fault(self, reason: str) -> InputError:
         """The error for what stands here."""
         return bad_line(self._path, self._line(), reason)
-
-    def setDocumentLocator(self, locator: Any) -> None:
-        self._locator = locator
-
-    def _line(self) -> int:
-        return int(self._locator.getLineNumber())
 
     def startElement(self, name: str, attrs: Any) -> None:
         depth = len(self._parents)
@@ -184,7 +178,10 @@ class _Handler(ContentHandler):
     def _confidence(self, text: str) -> float:
         if not text:
             return np.nan
-        value = to_float(text, self._path, self._line())
+        try:
+            value = float(text)
+        except ValueError:
+            value = to_float(text, self._path, self._line())  # says what is wrong
         if not 0 <= value <= 1:
             raise self.fault(f"the confidence {text[:20]} is not between 0 and 1")
         return value
@@ -228,8 +225,8 @@ def read_cvat(path: Path, video: VideoFacts) -> TrackFile:
         InputError: not such a file, of another video, an unknown version, other shapes than points, or a shape that
             cannot be one; names its line.
     """
-    handler = _Handler(path, video)
     parser = _Parser(forbid_dtd=True)
+    handler = _Handler(path, video, parser.getLineNumber)
     parser.setContentHandler(handler)
     try:
         with path.open("rb") as source:
