@@ -41,8 +41,8 @@ def test_a_line_says_it_all(tmp_path: Path) -> None:
     lines = list(csv.reader(text.splitlines()))
     pts = [str(value) for value in tracks.pts]
     assert lines[1:] == [
-        ["1001", "0", 'the "left", eye', "1.5", "2.25", "visible", "0.1", "1", "model", "1", pts[0]],
-        ["1003", "0", 'the "left", eye', "", "", "out_of_view", "0.1", "1", "model", "1", pts[2]],
+        ["1001", "0", 'the "left", eye', "1.5", "2.25", "visible", "0.1", "1.0", "model", "1", pts[0]],
+        ["1003", "0", 'the "left", eye', "", "", "out_of_view", "0.1", "1.0", "model", "1", pts[2]],
     ]
 
 

@@ -23,7 +23,7 @@ from tracker.labels.native import TrackFile
 from tracker.labels.table import Source, State
 
 COLUMNS = ("frame", "track", "name", "x", "y", "state", "visibility", "confidence", "source", "approved", "pts")
-CELLS_AT_ONCE = 100_000  # lines that are in memory as texts
+CELLS_AT_ONCE = 4_000  # lines that are in memory as texts
 _REQUIRED = ("frame", "track", "x", "y", "state")
 _STATES = {state.name.lower(): state for state in State if state != State.UNLABELLED}
 _SOURCES = {source.name.lower(): source for source in Source}
@@ -65,13 +65,8 @@ def write_long_csv(tracks: TrackFile, path: Path, options: ExportOptions) -> Wri
 
 
 def _texts(values: NDArray[np.float32]) -> list[str]:
-    """Decimals that read back as the same float32, as short as seven or nine digits allow; "" for NaN."""
-    texts = list(map("%.7g".__mod__, values.tolist()))
-    read = np.array(texts, dtype=np.str_).astype(np.float64).astype(np.float32)
-    for place in np.flatnonzero(read != values).tolist():  # NaN is unlike itself
-        value = float(values[place])
-        texts[place] = "" if np.isnan(value) else f"{value:.9g}"
-    return texts
+    """The shortest decimals that read back as the same float32, "" for NaN."""
+    return ["" if text == "nan" else text for text in map(str, values)]
 
 
 def read_long_csv(path: Path, video: VideoFacts) -> TrackFile:
@@ -130,37 +125,53 @@ def _blocks(path: Path, video: VideoFacts) -> Iterator[Block]:
             missing = [name for name in _REQUIRED if name not in header]
             if missing:
                 raise InputError(f"{path}: line 1: there is no column {missing[0]}")
-            while batch := [(lines.line_num, line) for line in islice(lines, CELLS_AT_ONCE) if line]:
-                yield _block(path, header, batch, len(video.pts), first)
+            while True:
+                before = lines.line_num
+                batch = list(islice(lines, CELLS_AT_ONCE))
+                if not batch:
+                    return
+                numbers = _numbers(batch, before, lines.line_num)
+                if not all(batch):  # blank lines
+                    numbers, batch = numbers[[bool(line) for line in batch]], [line for line in batch if line]
+                if batch:
+                    yield _block(path, header, batch, numbers, len(video.pts), first)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or 'cannot be read'}") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: this is not a UTF-8 text file with comma-separated columns") from error
 
 
-def _block(path: Path, header: list[str], batch: list[tuple[int, list[str]]], n_frames: int, first: int) -> Block:
+def _numbers(batch: list[list[str]], before: int, after: int) -> NDArray[np.int64]:
+    """The number of the last line of each row; a quoted name may go over several."""
+    if after - before == len(batch):
+        return np.arange(before + 1, after + 1)
+    return before + np.cumsum([1 + sum(text.count("\n") for text in row) for row in batch])
+
+
+def _block(
+    path: Path, header: list[str], batch: list[list[str]], numbers: NDArray[np.int64], n_frames: int, first: int
+) -> Block:
     """Whole columns at once; where something is wrong, line by line, to say which."""
-    numbers, lines = zip(*batch, strict=True)
     try:
-        columns = dict(zip(header, zip(*lines, strict=True), strict=True))
-        return _columns(columns, n_frames, first) | {"line": np.array(numbers)}
+        columns = dict(zip(header, zip(*batch, strict=True), strict=True))
+        return _columns(columns, n_frames, first) | {"line": numbers}
     except (ValueError, KeyError, OverflowError):
         parsed = []
-        for number, line in batch:
+        for number, line in zip(numbers.tolist(), batch, strict=True):
             try:
                 parsed.append(_parse(dict(zip(header, line, strict=False)), n_frames, first))
             except (ValueError, KeyError) as error:
                 raise InputError(f"{path}: line {number}: {_reason(error)}") from error
         block: Block = {name: np.array([cell[name] for cell in parsed]) for name in parsed[0] if name != "name"}
-        return block | {"name": [cell["name"] for cell in parsed], "line": np.array(numbers)}
+        return block | {"name": [cell["name"] for cell in parsed], "line": numbers}
 
 
 def _columns(columns: dict[str, tuple[str, ...]], n_frames: int, first: int) -> Block:
     """Raises ValueError or KeyError where anything is wrong with any line."""
     count = len(columns["frame"])
     empty = ("",) * count
-    frame = np.array(columns["frame"]).astype(np.int64) - first
-    track = np.array(columns["track"]).astype(np.int64)
+    frame = np.fromiter(map(int, columns["frame"]), np.int64, count) - first
+    track = np.fromiter(map(int, columns["track"]), np.int64, count)
     x, y = _floats(columns["x"]), _floats(columns["y"])
     if (frame < 0).any() or (frame >= n_frames).any() or (track < 0).any() or (np.isnan(x) != np.isnan(y)).any():
         raise ValueError
@@ -180,7 +191,8 @@ def _columns(columns: dict[str, tuple[str, ...]], n_frames: int, first: int) -> 
 
 
 def _floats(texts: tuple[str, ...]) -> NDArray[np.float64]:
-    values = np.array([text or "nan" for text in texts]).astype(np.float64)
+    given = [text or "nan" for text in texts] if "" in texts else texts
+    values = np.fromiter(map(float, given), np.float64, len(texts))
     if np.isinf(values).any():
         raise ValueError
     return values
