@@ -27,7 +27,7 @@ from PySide6.QtWidgets import (
 
 from app.document.project import Document
 from app.export_job import Request, export, preview_of, text_of
-from app.exporting import origin_of, plate_of
+from app.exporting import Done, origin_of, plate_of
 from app.format_list import FormatList
 from app.panels.wording import number
 from app.plate_fields import PlateFields
@@ -36,7 +36,6 @@ from app.theme import SPACE_M, SPACE_S
 from app.workers.jobs import Job, run_job
 from app.workers.protocol import Progress
 from tracker.labels import (
-    Exported,
     ExportOptions,
     Format,
     TrackFile,
@@ -348,7 +347,7 @@ class ExportDialog(QDialog):
                 job.stop()
         super().done(result)
 
-    def _written(self, done: Exported) -> None:
+    def _written(self, done: Done) -> None:
         self._set_busy(False)
         path = Path(self._path.text())
         self._window.settings.last_folder = str(path.parent)

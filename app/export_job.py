@@ -8,21 +8,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.exporting import variable_rate
+from app.exporting import Done, variable_rate, write_export
 from app.workers.jobs import Job
+from app.workers.process import in_process
 from tracker.files import InputError
 from tracker.labels import (
-    Exported,
     ExportOptions,
     Format,
     Provenance,
     Selection,
     TrackFile,
-    export_tracks,
     first_key,
 )
 from tracker.labels.exchange import chosen_tracks
 from tracker.video import open_source
+
+# Text of more cells than this would keep Python's lock for so long at a time that the window stood still.
+CELLS_IN_A_THREAD = 20_000
 
 
 @dataclass(frozen=True)
@@ -57,18 +59,18 @@ def preview_of(request: Request) -> tuple[str, str]:
     return first_key(taken, request.entry, request.options), counts
 
 
-def export(request: Request, job: Job, path: Path | None = None) -> Exported:
-    entry, origin = request.entry, request.origin if path is None else None
-    options = replace(request.options, report=job.report)
-    target = path or request.path
-
-    def write(options: ExportOptions) -> Exported:
-        return export_tracks(request.tracks, target, entry.name, options, request.chosen, request.errors, origin)
-
-    if not entry.needs_video:
-        return write(options)
-    with open_source(request.video, threads="auto", view=request.view) as frames:
-        return write(replace(options, frames=frames))
+def export(request: Request, job: Job, path: Path | None = None) -> Done:
+    """Write what is asked for, or the same to another `path` without a manifest."""
+    origin = request.origin if path is None else None
+    rest = request.entry.name, request.options, request.chosen, request.errors, origin
+    arguments = request.tracks, path or request.path, *rest
+    if request.entry.needs_video:
+        with open_source(request.video, threads="auto", view=request.view) as frames:
+            options = replace(request.options, frames=frames)
+            return write_export(*arguments[:3], options, *arguments[4:], job.report)
+    if request.tracks.state.size > CELLS_IN_A_THREAD:
+        return in_process(write_export, arguments, job)
+    return write_export(*arguments, job.report)
 
 
 def text_of(request: Request, job: Job) -> str:

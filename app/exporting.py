@@ -3,6 +3,7 @@
 Without Qt: the window and the command line share it.
 """
 
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -10,7 +11,20 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.labels import Model, Plate, Provenance, TrackFile
+from tracker.labels import (
+    ExportOptions,
+    Model,
+    Plate,
+    Provenance,
+    Selection,
+    TrackFile,
+    VideoFacts,
+    Written,
+    export_tracks,
+    guess_formats,
+    import_tracks,
+)
+from tracker.labels.formats import Report
 from tracker.video.names import PICTURE_SUFFIXES
 
 if TYPE_CHECKING:
@@ -76,6 +90,35 @@ def origin_of(document: "Document") -> Provenance:
     names = sorted({document.runs[run].tracker for run in runs if run in document.runs})
     models = tuple(Model(Path(name).name, tracker_info(name).licence) for name in names)
     return Provenance(video.path, video.content_hash, video.fps, models)
+
+
+@dataclass(frozen=True)
+class Done:
+    """What came of an export: what the writer says, and whether the file was read back and compared."""
+
+    written: Written
+    checked: bool
+
+
+def write_export(
+    tracks: TrackFile,
+    path: Path,
+    name: str,
+    options: ExportOptions,
+    chosen: Selection,
+    errors: NDArray[np.floating] | None,
+    origin: Provenance | None,
+    report: Report,
+) -> Done:
+    """`export_tracks` for a thread or a process: all that it needs comes in, little goes out."""
+    done = export_tracks(tracks, path, name, replace(options, report=report), chosen, errors, origin)
+    return Done(done.written, done.checked)
+
+
+def read_import(path: Path, name: str, video: VideoFacts, report: Report) -> tuple[str, TrackFile]:
+    """The format of a file, guessed where `name` is "", and its tracks. Raises as `import_tracks`."""
+    found = name or guess_formats(path, video)[0].name
+    return found, import_tracks(path, found, video)
 
 
 def expected_errors(document: "Document") -> NDArray[np.float32]:

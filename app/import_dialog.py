@@ -21,17 +21,19 @@ from PySide6.QtWidgets import (
 
 from app.document.project import Document
 from app.export_dialog import NORMALISATION_TEXTS
-from app.exporting import plate_of
+from app.exporting import plate_of, read_import
 from app.panels.wording import number
 from app.plate_fields import PlateFields
 from app.theme import SPACE_M, SPACE_S
 from app.workers.jobs import Job, run_job
-from tracker.labels import Format, TrackFile, VideoFacts, formats, guess_formats, import_tracks
+from app.workers.process import in_process
+from tracker.labels import Format, TrackFile, VideoFacts, find_format, formats
 
 if TYPE_CHECKING:
     from app.window import MainWindow
 
 QUIET_MS = 150
+BYTES_IN_A_THREAD = 1 << 20  # a parser of more would keep Python's lock for so long that the window stood still
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ class ImportDialog(QDialog):
         for way, text in NORMALISATION_TEXTS.items():
             self._normalise.addItem(self.tr(text), way)
         self._record.setPlaceholderText(self.tr("name or number; may be left out where there is one"))
-        self._record.setAccessibleName(self.tr("Record"))
+        self._record.setAccessibleName(self.tr("Video in the file"))
         self._tells = QLabel(wordWrap=True)
         self._tells.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._tells.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
@@ -110,7 +112,7 @@ class ImportDialog(QDialog):
         self.plate.form.insertRow(0, self.tr("File"), place)
         self.plate.form.insertRow(1, self.tr("Format"), self._format)
         self.plate.form.addRow(self.tr("Numbers"), self._normalise)
-        self.plate.form.addRow(self.tr("Record"), self._record)
+        self.plate.form.addRow(self.tr("Video in the file"), self._record)
         for row in (self._normalise, self._record):
             self.plate.form.setRowVisible(row, False)
         box = QFrame()
@@ -177,9 +179,7 @@ class ImportDialog(QDialog):
         entry = next((e for e in formats() if e.name == name), None)
         if entry is not None:
             self.plate.set_convention(entry.convention)
-        by_suffix = any(e.normalised and path.suffix.lower() in (e.suffix, *e.suffixes) for e in formats())
-        for row in (self._normalise, self._record):
-            self.plate.form.setRowVisible(row, entry.normalised if entry is not None else by_suffix)
+        self._show_rows(entry, path.suffix.lower())
         try:
             facts = self._facts()
         except ValueError as error:
@@ -190,12 +190,18 @@ class ImportDialog(QDialog):
             return
         self._tells.setText(self.tr("Reading {}…").format(path.name))
         self._job = run_job(
-            lambda _job: _read(path, name, facts),
+            lambda job: _read(path, name, facts, job),
             self.tr("Reading"),
             self,
             on_result=self._show_found,
             on_error=self._show_nothing,
         )
+
+    def _show_rows(self, entry: Format | None, suffix: str) -> None:
+        """Fields that only some formats have, of the chosen one or of those that the file may be of."""
+        possible = [entry] if entry is not None else [e for e in formats() if suffix in (e.suffix, *e.suffixes)]
+        self.plate.form.setRowVisible(self._normalise, any(e.normalised for e in possible))
+        self.plate.form.setRowVisible(self._record, any(e.records for e in possible))
 
     def _show_nothing(self, reason: str) -> None:
         self._job = self._found = None
@@ -246,7 +252,8 @@ class ImportDialog(QDialog):
         super().done(result)
 
 
-def _read(path: Path, name: str, facts: VideoFacts) -> _Found:
-    found = name or guess_formats(path, facts)[0].name
-    entry = next(e for e in formats() if e.name == found)
-    return _Found(entry, import_tracks(path, found, facts))
+def _read(path: Path, name: str, facts: VideoFacts, job: Job) -> _Found:
+    arguments = path, name, facts
+    large = path.is_dir() or path.stat().st_size > BYTES_IN_A_THREAD
+    found, tracks = in_process(read_import, arguments, job) if large else read_import(*arguments, job.report)
+    return _Found(find_format(found), tracks)

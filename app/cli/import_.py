@@ -32,7 +32,7 @@ def import_(
     fps: Annotated[str | None, typer.Option(help="Frame rate the file was made for; default the video's.")] = None,
     pixel_aspect: Annotated[str, typer.Option(help="Width of a pixel over its height.")] = "1",
     normalise: Annotated[Normalisation, typer.Option(help="TAP-Vid: what its numbers mean.")] = Normalisation.width,
-    record: Annotated[str | None, typer.Option(help="TAP-Vid: name or number of the record.")] = None,
+    record: Annotated[str | None, typer.Option(help="Name or number of the video, in files that hold several.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Read tracks from another program's file. A file that is bad anywhere is not taken at all.

@@ -12,9 +12,10 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QMessageBox
 
 from app.export_dialog import ExportDialog
+from app.export_job import CELLS_IN_A_THREAD
 from app.import_dialog import ImportDialog
 from app.window import MainWindow
-from tests.window.conftest import HEIGHT
+from tests.window.conftest import FRAMES, HEIGHT
 from tracker.labels import State
 
 
@@ -124,6 +125,35 @@ def test_the_clipboard_gets_what_the_program_pastes(qtbot, exporting: ExportDial
     text = QGuiApplication.clipboard().text()
     assert text.startswith("Adobe After Effects 8.0 Keyframe Data")
     assert re.search(r"^\t2\t50\.50*\t60\.50*\t0\t?\r?$", text, re.MULTILINE)
+
+
+def grid(count: int) -> list[list[float]]:
+    return [[0, 20 + place % 25 * 10, 20 + place // 25 * 10] for place in range(count)]
+
+
+def test_many_cells_are_written_in_another_process(qtbot, exporting: ExportDialog, tmp_path: Path) -> None:
+    window = exporting._window
+    assert window.document is not None
+    window.document.add_tracks(grid(CELLS_IN_A_THREAD // FRAMES + 1))
+    shown(qtbot, exporting, "long-csv")
+    with qtbot.waitSignal(exporting.accepted, timeout=30_000):
+        exporting.accept()
+    assert len((tmp_path / "moving-long-csv.csv").read_text().splitlines()) == window.document.table.n_tracks + 1
+
+
+def test_cancelling_leaves_no_half_file(qtbot, exporting: ExportDialog, tmp_path: Path) -> None:
+    window = exporting._window
+    assert window.document is not None
+    window.document.add_tracks(grid(CELLS_IN_A_THREAD // FRAMES + 1))
+    shown(qtbot, exporting, "nuke")
+    exporting.accept()
+    assert exporting._bar.isVisible()
+    exporting.reject()
+    assert exporting.isVisible()
+    assert "Cancelled: nothing was written" in exporting._counts.text()
+    assert [path.name for path in tmp_path.iterdir() if "nuke" in path.name] == []
+    exporting.reject()
+    assert not exporting.isVisible()
 
 
 def importing(qtbot, window: MainWindow, path: Path) -> ImportDialog:

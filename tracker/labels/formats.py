@@ -58,7 +58,8 @@ class VideoFacts:
         plate: the video as the program that wrote the file knew it.
         start_frame: the number that the video's first frame has in the file, where a person chose it; None: the
             format's own way (`Convention.first_number`).
-        normalisation, record: TAP-Vid only: what its numbers mean, and which record to read.
+        normalisation: TAP-Vid only, what its numbers mean.
+        record: name or number of the video, in files that hold several.
     """
 
     pts: NDArray[np.int64]
@@ -164,6 +165,7 @@ class Format:
         corners: writes a corner pin, which is made of exactly four tracks.
         pastes: the program also takes the text from the clipboard.
         normalised: uses `ExportOptions.normalisation`.
+        records: its files may hold several videos, of which `VideoFacts.record` names one.
     """
 
     name: str
@@ -188,6 +190,7 @@ class Format:
     corners: bool = False
     pastes: bool = False
     normalised: bool = False
+    records: bool = False
     replaces: Callable[[Path], None] | None = None
 
     @property

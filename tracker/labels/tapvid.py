@@ -215,6 +215,7 @@ register(
         title="TAP-Vid pickle",
         suffix=".pkl",
         audience="labels",
+        records=True,
         convention=CONVENTION,
         carries="position and occluded, of every frame",
         keeps=frozenset({"pts", "time_base", "size_wh"}),

@@ -172,6 +172,7 @@ register(
         title="TAP-Vid CSV",
         suffix=".csv",
         audience="labels",
+        records=True,
         convention=CONVENTION,
         carries="position and occluded, of every frame",
         keeps=frozenset({"pts", "time_base", "size_wh"}),

@@ -148,6 +148,7 @@ register(
         title="COCO keypoints",
         suffix=".json",
         audience="annotation",
+        records=True,
         convention=OURS,
         carries="all states, visibility, confidence (as score), source, approval, names, groups (as categories)",
         loses="positions that a tracker itself disowns, query points (the first visible cell when read back)",
