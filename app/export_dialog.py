@@ -27,7 +27,7 @@ from PySide6.QtWidgets import (
 
 from app.document.project import Document
 from app.export_job import Request, export, preview_of, text_of
-from app.exporting import Done, origin_of, plate_of
+from app.exporting import Done, name_of, origin_of, plate_of
 from app.format_list import FormatList
 from app.panels.wording import number
 from app.plate_fields import PlateFields
@@ -200,7 +200,8 @@ class ExportDialog(QDialog):
         self.plate.set_convention(entry.convention)
         _offer(self._gaps, [(self.tr(GAP_TEXTS[way]), way) for way in entry.gaps])
         _offer(self._hidden, [(self.tr(HIDDEN_TEXTS[way]), way) for way in entry.hidden])
-        stem = (self._document.path or Path(self._video.path)).stem
+        project = self._document.path
+        stem = name_of(Path(self._video.path)) if project is None else project.stem
         folder = Path(self._path.text()).parent if self._path.text() else Path(self._window.settings.last_folder)
         self._path.setText(str(folder / f"{stem}-{entry.name}{entry.suffix}"))
         self._copy.setVisible(entry.pastes)
@@ -228,7 +229,7 @@ class ExportDialog(QDialog):
         if chosen.max_error is not None:
             errors = self._document.expected_error.read(ids, 0, tracks.n_frames).T
         options = ExportOptions(
-            name=Path(video.path).stem,
+            name=name_of(Path(video.path)),
             gaps=self._gaps.currentData(),
             hidden=self._hidden.currentData(),
             normalisation=self._normalise.currentData(),

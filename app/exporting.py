@@ -3,6 +3,7 @@
 Without Qt: the window and the command line share it.
 """
 
+import re
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -57,6 +58,13 @@ def plate_of(footage: Footage, path: Path) -> Plate:
     is_sequence = path.suffix.lower() in PICTURE_SUFFIXES or path.is_dir()
     first = footage.first_frame_number or (Plate().first_frame if is_sequence else MOVIE_FIRST_FRAME)
     return Plate(first_frame=first, fps=nearest_rate(footage.fps), path=str(path))
+
+
+def name_of(path: Path) -> str:
+    """What a video or sequence is called in the names of files made from it: no suffix, and no number of a picture."""
+    if path.suffix.lower() not in PICTURE_SUFFIXES:
+        return path.stem
+    return re.sub(r"[._ -]*\d+$", "", path.stem) or path.stem
 
 
 def nearest_rate(rate: Fraction) -> Fraction:

@@ -96,12 +96,15 @@ class FormatList(QWidget):
             item.setHidden(not all(word in told for word in words))
             if not item.isHidden() and heading is not None:
                 heading.setHidden(False)
-        current = self.list.currentItem()
-        if current is None or current.isHidden():
-            visible = next((item for item in self._entries() if not item.isHidden()), None)
-            if visible is not None:
-                self.list.setCurrentItem(visible)
+        visible = [item for item in self._entries() if not item.isHidden()]
+        if visible and words:
+            # What begins like that is meant sooner than what has the words somewhere; of such the shortest.
+            self.list.setCurrentItem(min(visible, key=lambda item: _rank(item.data(ENTRY).title.lower(), text.lower())))
 
     def _current_changed(self, item: QListWidgetItem | None) -> None:
         if item is not None and item.data(ENTRY) is not None:
             self.chosen.emit(item.data(ENTRY))
+
+
+def _rank(title: str, text: str) -> tuple[bool, int]:
+    return not title.startswith(text.strip()), len(title)

@@ -24,7 +24,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.document.project import Document
-from app.document.video_ref import VideoRef
+from app.exporting import name_of
 from app.render_fields import LockFields, OverlayFields, SheetFields
 from app.rendering.contact_sheet import SheetOptions, write_contact_sheet
 from app.rendering.output import SUFFIXES, Output, OutputCodec, codec_of
@@ -36,7 +36,6 @@ from app.workers.protocol import Progress
 from tracker.files import InputError
 from tracker.labels import TrackFile
 from tracker.video import ViewTransform, open_source
-from tracker.video.names import PICTURE_SUFFIXES
 
 if TYPE_CHECKING:
     from app.window import MainWindow
@@ -204,7 +203,9 @@ class RenderDialog(QDialog):
             suffix = ".####.png"
         if self.path.text() in ("", self._offered):
             ending = {OVERLAY: "tracks", ALONE: "overlay", STABILISED: "stabilised", SHEET: "sheet"}[what]
-            name = f"{_stem(self._document, self._video)}-{ending}{suffix}"
+            project = self._document.path
+            stem = name_of(Path(self._video.path)) if project is None else project.stem
+            name = f"{stem}-{ending}{suffix}"
             self._offered = str(Path(self._window.settings.last_folder) / name)
             self.path.setText(self._offered)
         else:
@@ -308,14 +309,6 @@ class RenderDialog(QDialog):
     def _failed(self, message: str) -> None:
         self._set_busy(False)
         self._window.files.show_error(message)
-
-
-def _stem(document: Document, video: VideoRef) -> str:
-    """What the pictures are called after: the project, or the video; a sequence without its frame number."""
-    path = document.path or Path(video.path)
-    if path.suffix.lower() in PICTURE_SUFFIXES:
-        return re.sub(r"[._-]?\d+$", "", path.stem) or "frames"
-    return path.stem
 
 
 def _write(request: _Request, job: Job) -> str:

@@ -164,6 +164,7 @@ def export_file(
     Raises:
         InputError: a file is bad, or the export is.
     """
+    from app.exporting import name_of
     from tracker.labels import export_tracks, find_format, first_key
 
     entry = find_format(format_name)
@@ -183,7 +184,7 @@ def export_file(
         plate, origin = _plate(content, source), _origin(found, source)
         options = replace(
             options,
-            name=options.name or (video or path).stem,
+            name=options.name or name_of(video or path),
             frames=source if entry.needs_video else None,
             plate=replace(plate, fps=rates[0] or plate.fps, pixel_aspect=rates[1]),
         )
