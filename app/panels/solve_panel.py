@@ -340,10 +340,8 @@ class SolvePanel(QWidget):
             return text.format(shown, usable)
         if frame == report.reference:
             return self.tr("Frame {0} is the reference frame; {1} tracks are seen on it.").format(shown, usable)
-        if usable == needed:
-            text = self.tr(
-                "Frame {0}, {1} by {2} tracks, the fewest that can carry it: with one more, errors would show."
-            )
+        if usable == carrying == needed:
+            text = self.tr("Frame {0}, {1} by {2} tracks, the fewest that carry it: with one more, errors would show.")
             return text.format(shown, report.kind, usable)
         text = self.tr("Frame {0}, {1}: {2} px in the mean, {3} px at most, {4} of {5} tracks").format(
             shown,

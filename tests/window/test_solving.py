@@ -110,7 +110,7 @@ def test_the_panel_tells_how_well_it_fits(qtbot, cornered) -> None:
     assert panel.reference_box.value() == 10
     assert "Frame 10 is the reference frame; 4 tracks" in panel.frame_label.text()
     shown(qtbot, window, 20)
-    assert "Frame 20, homography: 0.00 px in the mean" in panel.frame_label.text()
+    assert "Frame 20, homography by 4 tracks, the fewest that carry it" in panel.frame_label.text()
     panel.kind_box.setCurrentIndex(panel.kind_box.findData("translation"))
     panel.kind_box.activated.emit(panel.kind_box.currentIndex())
     solved(qtbot, window)
