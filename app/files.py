@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QFileDialog, QMessageBox
 
 from app.document.project import Document
@@ -17,7 +17,7 @@ from app.render_dialog import RenderDialog
 from app.workers.jobs import Job, run_job
 from resources import resource
 from tracker.files import InputError
-from tracker.labels import read_points_csv
+from tracker.labels import formats, read_points_csv
 from tracker.video import FrameSource, ViewTransform, content_hash, open_source
 
 if TYPE_CHECKING:
@@ -243,6 +243,14 @@ class Files(QObject):
             dialog = RenderDialog(self._window, self._window.document)
             dialog.exec()
             dialog.deleteLater()
+
+    def take_dropped(self, path: Path) -> None:
+        """A file that was dropped: tracks for the open video where other programs call tracks so, else to be opened."""
+        tracks = {s for entry in formats() if entry.readable for s in (entry.suffix, *entry.suffixes) if s}
+        if self._window.document is not None and path.suffix.lower() in tracks:
+            QTimer.singleShot(0, self, lambda: self.ask_import(path))  # the program it comes from waits for the drop
+        else:
+            self.open_path(path)
 
     def ask_import(self, path: Path | None = None) -> None:
         """Ask for a file of another program, and take its tracks in."""

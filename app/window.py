@@ -412,10 +412,10 @@ class MainWindow(QMainWindow):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        """Open the dropped file or folder."""
+        """Open the dropped file or folder, or import its tracks."""
         for url in event.mimeData().urls():
             if url.isLocalFile():
-                self.files.open_path(Path(url.toLocalFile()))
+                self.files.take_dropped(Path(url.toLocalFile()))
                 return
 
     def closeEvent(self, event: QCloseEvent) -> None:

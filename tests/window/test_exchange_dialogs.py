@@ -206,3 +206,13 @@ def test_a_file_that_is_nothing_is_refused_and_nothing_changes(qtbot, opened: Ma
     dialog.accept()
     assert opened.document is not None
     assert opened.document.table.n_tracks == 0
+
+
+def test_a_file_of_tracks_that_is_dropped_is_imported(
+    qtbot, opened: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Path | None] = []
+    monkeypatch.setattr(type(opened.files), "ask_import", lambda _files, path=None: asked.append(path))
+    opened.files.take_dropped(tmp_path / "shot.nk")
+    qtbot.waitUntil(lambda: asked == [tmp_path / "shot.nk"], timeout=2000)
+    assert opened.document is not None
