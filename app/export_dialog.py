@@ -239,7 +239,7 @@ class ExportDialog(QDialog):
             start_frame=self.plate.start_frame,
         )
         origin = origin_of(self._document)
-        view = getattr(video, "view", None)
+        view = video.view
         return Request(tracks, self.entry, path, options, chosen, errors, origin, video.path, view)
 
     # -- looking

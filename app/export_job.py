@@ -3,7 +3,6 @@
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +20,7 @@ from tracker.labels import (
     first_key,
 )
 from tracker.labels.exchange import chosen_tracks
-from tracker.video import open_source
+from tracker.video import ViewTransform, open_source
 
 # Text of more cells than this would keep Python's lock for so long at a time that the window stood still.
 CELLS_IN_A_THREAD = 20_000
@@ -39,7 +38,7 @@ class Request:
     errors: NDArray[np.floating] | None
     origin: Provenance
     video: str
-    view: Any
+    view: ViewTransform | None
 
 
 def preview_of(request: Request) -> tuple[str, str]:

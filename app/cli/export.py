@@ -281,7 +281,7 @@ def look_into(path: Path) -> Found:
         raise InputError(f"{path}: the project has no video")
     video = document.video = document.video.located(path)
     tracks = TrackFile.from_table(document.table, video.pts, video.time_base, (video.width, video.height))
-    return Found(tracks, Path(video.path), getattr(video, "view", None), document)
+    return Found(tracks, Path(video.path), video.view, document)
 
 
 def _list_formats(as_json: bool) -> None:
