@@ -279,9 +279,10 @@ class DocumentMachine(RuleBasedStateMachine):
             self.both(lambda document: document.end_run(run_id, "done"))
             return
         with self.protected_cells_stay():
-            steps, seen = self.document.history_steps(), dict(self.seen)
+            position, seen = self.document.history_position, dict(self.seen)
             self.both(lambda document: document.drop_run(run_id))
-            if len(self.document.history_steps()) < len(steps):
+            # Else it was taken back by a step of its own, which may stand in the place of steps that were undone.
+            if self.document.history_position < position:
                 assert self.seen[self.document.history_position] == seen[self.document.history_position]
 
     # -- history and file
