@@ -8,6 +8,7 @@ What is not known is left empty. `pts` counts units of the video's time base.
 """
 
 import csv
+import io
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -33,35 +34,38 @@ def write_long_csv(tracks: TrackFile, path: Path, options: ExportOptions) -> Wri
     """Write the labelled cells, frame by frame. Raises InputError where the path cannot be written."""
     labelled, located = tracks.state != State.UNLABELLED, tracks.located
     first = OURS.first_number(options)
+    heads = [f"{row},{_quoted(name)}" for row, name in enumerate(tracks.names)]
     states = [state.name.lower() for state in State]
-    sources = [source.name.lower() for source in Source]
+    tails = [f"{source.name.lower()},{approved}" for source in Source for approved in (0, 1)]
     step = max(1, CELLS_AT_ONCE // max(1, tracks.n_tracks))
     with atomic_output(path) as part, part.open("w", encoding="utf-8", newline="") as handle:
-        lines = csv.writer(handle, lineterminator="\n")
-        lines.writerow(COLUMNS)
+        handle.write(",".join(COLUMNS) + "\n")
         for start in range(0, tracks.n_frames, step):
-            frames, rows = np.nonzero(labelled[:, start : start + step].T)
-            at = rows, frames + start
+            frames, tracks_here = np.nonzero(labelled[:, start : start + step].T)
+            at = tracks_here, frames + start
             xy = np.where(located[at][:, None], tracks.xy[at], np.float32(np.nan))
-            lines.writerows(
-                zip(
-                    (at[1] + first).tolist(),
-                    rows.tolist(),
-                    map(tracks.names.__getitem__, rows.tolist()),
-                    _texts(xy[:, 0]),
-                    _texts(xy[:, 1]),
-                    map(states.__getitem__, tracks.state[at].tolist()),
-                    _texts(tracks.visibility[at]),
-                    _texts(tracks.confidence[at]),
-                    map(sources.__getitem__, tracks.source[at].tolist()),
-                    tracks.approved[at].astype(np.uint8).tolist(),
-                    tracks.pts[at[1]].tolist(),
-                    strict=True,
-                )
+            columns = (
+                (at[1] + first).tolist(),
+                map(heads.__getitem__, tracks_here.tolist()),
+                _texts(xy[:, 0]),
+                _texts(xy[:, 1]),
+                map(states.__getitem__, tracks.state[at].tolist()),
+                _texts(tracks.visibility[at]),
+                _texts(tracks.confidence[at]),
+                map(tails.__getitem__, (tracks.source[at] * 2 + tracks.approved[at]).tolist()),
+                tracks.pts[at[1]].tolist(),
             )
+            handle.write("".join(map("%d,%s,%s,%s,%s,%s,%s,%s,%d\n".__mod__, zip(*columns, strict=True))))
             options.report(min(start + step, tracks.n_frames), tracks.n_frames)
     kept = int(labelled.any(axis=1).sum())
     return Written(kept, tracks.n_tracks - kept, int(labelled.sum()))
+
+
+def _quoted(text: str) -> str:
+    """A field as the csv module writes it."""
+    field = io.StringIO()
+    csv.writer(field, lineterminator="").writerow([text])
+    return field.getvalue()
 
 
 def _texts(values: NDArray[np.float32]) -> list[str]:
