@@ -29,6 +29,7 @@ def all_actions(window: "MainWindow") -> Iterator[Action]:
     yield from track_actions(window)
     yield from _view(window)
     yield from vfx_actions(window, VIEW)
+    yield from _themes(window)
     yield Action("help.keys", window.tr("Keys and mouse…"), ("?", "F1"), window.show_keys, HELP)
     yield Action("help.about", window.tr("About Trackwright"), (), window.show_about, HELP)
 
@@ -218,6 +219,10 @@ def _view(window: "MainWindow") -> Iterator[Action]:
     )
     yield Action("view.transform", tr("View transform…"), (), window.plates.ask_view_transform, VIEW, window.is_open)
     yield Action("view.colour_by", tr("Colour by next"), ("C",), lambda: _next_colour(window), VIEW, window.is_open)
+
+
+def _themes(window: "MainWindow") -> Iterator[Action]:
+    tr = window.tr
     themes: tuple[tuple[Theme, str], ...] = (
         ("system", tr("Follow the system's colours")),
         ("light", tr("Light")),

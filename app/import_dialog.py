@@ -69,6 +69,7 @@ class ImportDialog(QDialog):
         self._path.setText("" if path is None else str(path))
         self._show_nothing(self.tr("Choose the file that another program wrote."))
         self.resize(620, 380)
+        self._path.setFocus()
 
     # -- building
 
