@@ -94,6 +94,7 @@ def run_checks() -> list[Check]:
         _libraries(),
         _display(),
         *_codecs(),
+        _formats(),
         *_folders(),
     ]
 
@@ -240,6 +241,18 @@ def _codecs() -> list[Check]:
         ),
         Check("write video", "fault" if unwritten else "ok", "no libx264: cannot render" if unwritten else "H.264"),
     ]
+
+
+def _formats() -> Check:
+    """Formats of tracks; some need a package that is not installed by itself."""
+    from tracker.labels import formats
+
+    entries = formats()
+    extras = sorted({entry.extra[0] for entry in entries if entry.missing})
+    if not extras:
+        return Check("formats of tracks", "ok", f"all {len(entries)}")
+    names = ", ".join(entry.name for entry in entries if entry.missing)
+    return Check("formats of tracks", "note", f"{names} need pip install 'trackwright[{','.join(extras)}]'")
 
 
 def _folders() -> list[Check]:

@@ -21,10 +21,17 @@ def test_the_doctor_looks_at_everything() -> None:
     names = [check["name"] for check in report["checks"]]
     for name in ("python", "torch", "graphics card", "PySide6", "Qt works", "system libraries", "read video"):
         assert name in names
-    for name in ("write video", "cache folder", "settings folder", "data folder"):
+    for name in ("write video", "formats of tracks", "cache folder", "settings folder", "data folder"):
         assert name in names
     assert report["ok"] == all(check["status"] != "fault" for check in report["checks"])
     assert result.exit_code == (0 if report["ok"] else 1)
+
+
+def test_formats_that_need_a_package_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda module: None if module == "pxr" else module)
+    assert doctor._formats() == doctor.Check(
+        "formats of tracks", "note", "usd-points need pip install 'trackwright[usd]'"
+    )
 
 
 def test_a_fault_is_told_and_ends_with_1(monkeypatch: pytest.MonkeyPatch) -> None:
