@@ -34,7 +34,7 @@ from app.plate_fields import PlateFields
 from app.selection_fields import SelectionFields
 from app.theme import SPACE_M, SPACE_S
 from app.workers.jobs import Job, run_job
-from app.workers.protocol import Progress
+from app.workers.protocol import Finished, Progress
 from tracker.labels import (
     ExportOptions,
     Format,
@@ -303,6 +303,7 @@ class ExportDialog(QDialog):
             on_error=self._failed,
             on_progress=self._progressed,
         )
+        self._job.finished_job.connect(self._ended)
 
     def _may_replace(self, path: Path) -> bool:
         if not path.exists() or str(path) == self._confirmed:
@@ -336,9 +337,21 @@ class ExportDialog(QDialog):
         if self._job is None:
             super().reject()
             return
-        self._job.stop()
+        self._job.cancel()
+        self._bar.setRange(0, 0)
+        self._bar.setFormat(self.tr("Cancelling…"))
+
+    def _ended(self, finished: Finished) -> None:
+        """A job that was cancelled tells nothing else; it may have come to its end before it heard of it."""
+        if self._job is None or not self._job.cancelled:
+            return
         self._set_busy(False)
-        self._counts.setText(self.tr("Cancelled: nothing was written."))
+        done = finished.outcome == "done"
+        self._counts.setText(
+            self.tr("It was written before it could be cancelled.")
+            if done
+            else self.tr("Cancelled: nothing was written.")
+        )
 
     def done(self, result: int) -> None:
         """Close once the threads have ended: they belong to the dialog, which goes then."""

@@ -51,6 +51,7 @@ class ImportDialog(QDialog):
         super().__init__(window)
         self._window, self._document = window, document
         self._job: Job | None = None
+        self._unheard: list[Job] = []  # cancelled, and perhaps still at work
         self._found: _Found | None = None
         video = document.video
         assert video is not None, "importing is disabled while nothing is open"
@@ -170,7 +171,9 @@ class ImportDialog(QDialog):
     def _look(self) -> None:
         """Read the file in the background; the newest wish wins."""
         if self._job is not None:
-            self._job.stop()
+            # One that parses a large file ends in its own time, unheard.
+            self._job.cancel()
+            self._unheard.append(self._job)
             self._job = None
         text = self._path.text().strip()
         if not text:
@@ -246,10 +249,10 @@ class ImportDialog(QDialog):
         super().accept()
 
     def done(self, result: int) -> None:
-        """Close once the thread has ended: it belongs to the dialog, which goes then."""
+        """Close once the threads have ended: they belong to the dialog, which goes then."""
         self._timer.stop()
-        if self._job is not None:
-            self._job.stop()
+        for job in (*self._unheard, *([self._job] if self._job is not None else [])):
+            job.stop()
         super().done(result)
 
 

@@ -149,8 +149,8 @@ def test_cancelling_leaves_no_half_file(qtbot, exporting: ExportDialog, tmp_path
     exporting.accept()
     assert exporting._bar.isVisible()
     exporting.reject()
+    qtbot.waitUntil(lambda: "Cancelled: nothing was written" in exporting._counts.text(), timeout=10_000)
     assert exporting.isVisible()
-    assert "Cancelled: nothing was written" in exporting._counts.text()
     assert [path.name for path in tmp_path.iterdir() if "nuke" in path.name] == []
     exporting.reject()
     assert not exporting.isVisible()
