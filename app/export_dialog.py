@@ -72,6 +72,7 @@ class ExportDialog(QDialog):
         self._job: Job | None = None
         self._look: Job | None = None
         self._confirmed = ""  # a path that may be replaced
+        self._snapshot: tuple[int, TrackFile] | None = None  # the table's revision, and its tracks
         video = document.video
         assert video is not None, "exporting is disabled while nothing is open"
         self._video = video
@@ -218,10 +219,18 @@ class ExportDialog(QDialog):
             self._path.setText(name)
             self._confirmed = name
 
+    def _tracks(self) -> TrackFile:
+        """The document's tracks; a long project is copied anew only where a run has written to it meanwhile."""
+        table, video = self._document.table, self._video
+        if self._snapshot is None or self._snapshot[0] != table.revision:
+            copied = TrackFile.from_table(table, video.pts, video.time_base, (video.width, video.height))
+            self._snapshot = table.revision, copied
+        return self._snapshot[1]
+
     def _request(self, path: Path) -> Request:
         """Raises ValueError where a field is not filled in right."""
         video = self._video
-        tracks = TrackFile.from_table(self._document.table, video.pts, video.time_base, (video.width, video.height))
+        tracks = self._tracks()
         chosen = self.selection.selection
         ids = self._document.table.ids.tolist()
         reference = self._reference.value() - video.first_frame_number
@@ -239,8 +248,7 @@ class ExportDialog(QDialog):
             start_frame=self.plate.start_frame,
         )
         origin = origin_of(self._document)
-        view = video.view
-        return Request(tracks, self.entry, path, options, chosen, errors, origin, video.path, view)
+        return Request(tracks, self.entry, path, options, chosen, errors, origin, video.path, video.view)
 
     # -- looking
 

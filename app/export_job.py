@@ -80,4 +80,4 @@ def text_of(request: Request, job: Job) -> str:
         files = sorted(path.iterdir()) if path.is_dir() else [path]
         if len(files) != 1:
             raise InputError(f"one track is pasted at a time, these are {len(files)}: select one, or export to files")
-        return files[0].read_bytes().decode("utf-8")
+        return files[0].read_text(encoding="utf-8")  # \n alone: Qt puts the system's line ends on the clipboard

@@ -258,12 +258,6 @@ class Found:
     document: "Document | None" = None
 
 
-def read_any(path: Path) -> tuple["TrackFile", Path | None]:
-    """The tracks in a track file or project, and where a project says that its video is. Raises as `look_into`."""
-    found = look_into(path)
-    return found.tracks, found.video
-
-
 def look_into(path: Path) -> Found:
     """What a track file or project holds.
 

@@ -14,7 +14,6 @@ from tests.labels.vfx.test_nuke_tracker import VFX, counts, needs_examples, the_
 from tracker.files import InputError
 from tracker.labels import ExportOptions, State, TrackFile, export_tracks, import_tracks
 from tracker.labels.plate import Plate
-from tracker.labels.vfx.after_effects import corner_pin_text, keyframe_text
 
 PINS = {"after-effects-corner-pin": "ae_corner_pin.txt", "after-effects-power-pin": "ae_cc_power_pin.txt"}
 
@@ -74,8 +73,6 @@ def test_the_example_holds_the_truth(tmp_path: Path) -> None:
     assert "frame of its first key" in done.written.note
     assert cells(raw(tmp_path / "out" / "01 pt_A.txt")) == cells(raw(example))
     assert raw(tmp_path / "out" / "01 pt_A.txt").count("\r\n") == raw(example).count("\n")
-    # The clipboard takes the same text; Qt makes the system's line ends.
-    assert cells(keyframe_text(the_truth(), 0, ExportOptions())) == cells(raw(example))
 
 
 @needs_examples
@@ -87,8 +84,6 @@ def test_the_examples_of_corner_pins(name: str, example: str, tmp_path: Path) ->
     assert [track.split(" ", 1)[1] for track in back.names] == ["top left", "top right", "bottom right", "bottom left"]
     export_tracks(back, tmp_path / "pin.txt", name, ExportOptions())
     assert cells(raw(tmp_path / "pin.txt")) == cells(raw(path))
-    if name == "after-effects-corner-pin":
-        assert cells(corner_pin_text(back, ExportOptions())) == cells(raw(path))
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -127,14 +122,14 @@ def test_rate_size_and_first_frame_stand_in_the_text(tmp_path: Path) -> None:
     tracks = make_tracks(1, 3, 0, labelled=1.0)
     tracks.state[:], tracks.xy[:], tracks.confidence[:] = State.VISIBLE, 3, 1
     options = ExportOptions(plate=Plate(1001, Fraction(24000, 1001), Fraction(4, 3)), start_frame=77)
-    written = keyframe_text(tracks, 0, options)
+    export_tracks(tracks, tmp_path / "texts", "after-effects", options)
+    (path,) = (tmp_path / "texts").iterdir()
+    written = path.read_text(encoding="utf-8")
     assert "\tUnits Per Second\t23.976\n\tSource Width\t20\n\tSource Height\t12\n" in written
     assert "\tSource Pixel Aspect Ratio\t1.333\n\tComp Pixel Aspect Ratio\t1.333\n" in written
     # After Effects counts from 0 whatever the plate's numbers are.
     assert "\n\t0\t3.500000\t3.500000\t0\t\n" in written
     tracks.state[:] = State.OCCLUDED
-    with pytest.raises(InputError, match="no visible position"):
-        keyframe_text(tracks, 0, options)
     with pytest.raises(InputError, match="no track has a visible position"):
         export_tracks(tracks, tmp_path / "out", "after-effects", options)
 

@@ -25,7 +25,6 @@ from tracker.labels.conventions import FROM_0, RASTER_DOWN
 from tracker.labels.formats import ExportOptions, Format, VideoFacts, Written, register
 from tracker.labels.keys import ReadTrack, TrackKeys, keys_of, tracks_from_keys
 from tracker.labels.native import TrackFile
-from tracker.labels.selection import take_rows
 from tracker.labels.text import bad_line, plain_names, read_text, rows, to_float, to_frame, write_text
 
 CONVENTION = replace(RASTER_DOWN, frames=f"{FROM_0}; a paste begins at the time indicator", first=0, fixed=True)
@@ -50,28 +49,6 @@ class _Pin:
 _CORNER_PIN = _Pin("ADBE Corner Pin #1", tuple(f"ADBE Corner Pin-000{n}" for n in (1, 2, 4, 3)), "8.0", "\t")
 _POWER_PIN = _Pin("CC Power Pin #1", tuple(f"CC Power Pin-000{n}" for n in (2, 3, 5, 4)), "6.0", "")
 _FILE_ORDER = (0, 1, 3, 2)  # upper left, upper right, lower left, lower right, of our order
-
-
-def keyframe_text(tracks: TrackFile, row: int, options: ExportOptions) -> str:
-    """One track as Position keys, to be put on the clipboard; lines end with \\n.
-
-    Raises:
-        InputError: the track has no visible position.
-    """
-    keys = keys_of(take_rows(tracks, np.array([row])), options.hidden or "gap")
-    if not keys:
-        raise InputError(f"{tracks.names[row]}: this track has no visible position to copy")
-    return _position_text(tracks, keys[0], options)
-
-
-def corner_pin_text(tracks: TrackFile, options: ExportOptions) -> str:
-    """Four tracks (top-left, top-right, bottom-right, bottom-left) as a Corner Pin, for the clipboard; lines end with
-    \\n.
-
-    Raises:
-        InputError: they are not four, or one has no visible position.
-    """
-    return _pin_text(tracks, _pin_keys(tracks, options, "corner pin"), options, _CORNER_PIN)
 
 
 def _position_text(tracks: TrackFile, keys: TrackKeys, options: ExportOptions) -> str:
