@@ -185,6 +185,22 @@ def test_an_exported_file_comes_back_as_one_step(qtbot, exporting: ExportDialog,
     assert document.table.n_tracks == 2
 
 
+def test_enter_imports(qtbot, opened: MainWindow, tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("frame,track,x,y,state\n3,0,5,6,visible\n")
+    assert opened.document is not None
+    dialog = ImportDialog(opened, opened.document)
+    qtbot.addWidget(dialog)
+    dialog.show()
+    qtbot.keyClicks(dialog._path, str(path))
+    qtbot.keyClick(dialog._path, Qt.Key.Key_Return)
+    assert dialog.isVisible(), "the file is not read yet"
+    qtbot.waitUntil(dialog._import.isEnabled, timeout=5000)
+    qtbot.keyClick(dialog._path, Qt.Key.Key_Return)
+    assert not dialog.isVisible()
+    assert opened.document.table.n_tracks == 1
+
+
 def test_a_wrong_first_frame_is_said_and_can_be_put_right(qtbot, opened: MainWindow, tmp_path: Path) -> None:
     path = tmp_path / "t_A.txt"
     path.write_text("1001 50.5 179.5\n1002 51.5 179.5\n")
