@@ -138,6 +138,9 @@ class CleanUpDialog(QDialog):
         self.apply_button = buttons.button(QDialogButtonBox.StandardButton.Ok)
         self.apply_button.setText(self.tr("Clean up"))
         self.select_button = buttons.addButton(self.tr("Select them"), QDialogButtonBox.ButtonRole.ActionRole)
+        # Else Enter would be one of these while there is nothing to clean up.
+        for other in (self.select_button, buttons.button(QDialogButtonBox.StandardButton.Cancel)):
+            other.setAutoDefault(False)
         self.select_button.setToolTip(self.tr("Select the tracks that are concerned, and change nothing"))
         self.select_button.clicked.connect(self.select)
         buttons.accepted.connect(self.apply)

@@ -90,6 +90,8 @@ class ViewTransformDialog(QDialog):
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close | QDialogButtonBox.StandardButton.Reset)
         buttons.rejected.connect(self.reject)
         buttons.button(QDialogButtonBox.StandardButton.Reset).clicked.connect(self.reset)
+        for each in (QDialogButtonBox.StandardButton.Close, QDialogButtonBox.StandardButton.Reset):
+            buttons.button(each).setAutoDefault(False)  # Enter ends the typing of a number, no more
         layout = QVBoxLayout(self)
         layout.setSpacing(SPACE_M)
         layout.addLayout(self._form)
