@@ -135,6 +135,7 @@ register(
         name="cvat",
         title="CVAT for video 1.1",
         suffix=".xml",
+        untested="Nobody here could open it in CVAT; datumaro reads it right.",
         audience="annotation",
         convention=CONVENTION,
         carries="all states, confidence, source and approval (as attributes), names, groups (as labels)",
