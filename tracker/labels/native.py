@@ -1,7 +1,7 @@
 """The native track file (`.npz`): everything a track table says of a video, in plain arrays without pickled objects."""
 
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from os import PathLike
@@ -32,7 +32,10 @@ _LAYOUT: dict[str, tuple[np.dtype[Any] | str, tuple[str | int, ...]]] = {
 }
 
 # What files of the same version may lack.
-_OPTIONAL: dict[str, tuple[np.dtype[Any] | str, tuple[str | int, ...]]] = {"groups": ("U", ("N",))}
+_OPTIONAL: dict[str, tuple[np.dtype[Any] | str, tuple[str | int, ...]]] = {
+    "groups": ("U", ("N",)),
+    "disagreement": (np.dtype(np.float16), ("N", "T")),
+}
 
 
 @dataclass
@@ -52,6 +55,8 @@ class TrackFile:
         time_base: seconds per timestamp unit.
         size_wh: width and height of the displayed frame in pixels.
         groups: N names of groups, "" for none; files without them have none.
+        disagreement: (N, T) float16 pixels between several predictions of a cell, NaN where there was but one; None
+            where nothing is known of it.
     """
 
     xy: NDArray[np.float32]
@@ -66,6 +71,7 @@ class TrackFile:
     time_base: Fraction
     size_wh: tuple[int, int]
     groups: Sequence[str] = ()
+    disagreement: NDArray[np.float16] | None = None
 
     def __post_init__(self) -> None:
         if not len(self.groups):
@@ -117,8 +123,10 @@ class TrackFile:
             raise ValueError(f"{len(pts)} timestamps do not fit {table.n_frames} frames")
         cells = {
             name: np.ascontiguousarray(getattr(table, name))
-            for name in ("xy", "state", "visibility", "confidence", "source", "approved")
+            for name in ("xy", "state", "visibility", "confidence", "source", "approved", "disagreement")
         }
+        if not np.isfinite(cells["disagreement"]).any():
+            del cells["disagreement"]
         return cls(
             **cells,
             query_points=table.query_points,
@@ -135,6 +143,8 @@ class TrackFile:
         cells = Cells.empty(self.n_frames, self.n_tracks)
         for name in ("xy", "state", "visibility", "confidence", "source", "approved"):
             getattr(cells, name)[:] = getattr(self, name).swapaxes(0, 1)
+        if self.disagreement is not None:
+            cells.disagreement[:] = self.disagreement.T
         tracks = [
             TrackInfo(id=i, name=name, query_point=(float(t), float(x), float(y)), colour=colour_for(i), group=group)
             for i, (name, group, (t, x, y)) in enumerate(
@@ -157,8 +167,15 @@ class TrackFile:
                 self.query_points[n] = (frames[0], *self.xy[n, frames[0]])
 
 
-def write_tracks(path: str | PathLike[str], tracks: TrackFile) -> None:
+def write_tracks(
+    path: str | PathLike[str], tracks: TrackFile, further: Mapping[str, NDArray[Any]] | None = None
+) -> None:
     """Write the native track file; what was at `path` is replaced only by a whole file.
+
+    The same tracks make the same bytes, whenever they are written.
+
+    Args:
+        further: arrays beside those of the format, which readers of tracks pass over.
 
     Raises:
         InputError: the path cannot be written.
@@ -179,9 +196,12 @@ def write_tracks(path: str | PathLike[str], tracks: TrackFile) -> None:
     }
     if any(tracks.groups):
         arrays["groups"] = np.array(tracks.groups, dtype=np.str_).reshape(-1)
+    if tracks.disagreement is not None:
+        arrays["disagreement"] = tracks.disagreement
     fault = _fault(arrays)
     if fault:
         raise ValueError(fault)
+    arrays = {**(further or {}), **arrays}
     with atomic_output(path) as part, part.open("wb") as handle:
         np.savez(handle, **arrays, format_version=np.array(FORMAT_VERSION, np.int64))
 
@@ -193,7 +213,7 @@ def read_tracks(path: str | PathLike[str]) -> TrackFile:
         InputError: no such file, not a native track file, a later version, or arrays that do not fit together.
     """
     path = Path(path)
-    arrays = _load(path)
+    arrays = load_arrays(path, (*_LAYOUT, *_OPTIONAL, "format_version"))
     version = arrays.pop("format_version", None)
     if version is None or version.shape != () or version.dtype.kind not in "iu":
         raise InputError(f"{path}: this is not a Trackwright track file, it has no format_version")
@@ -206,21 +226,20 @@ def read_tracks(path: str | PathLike[str]) -> TrackFile:
     width, height = arrays.pop("size_wh").tolist()
     names = arrays.pop("names").tolist()
     groups = arrays.pop("groups").tolist() if "groups" in arrays else ()
-    cells = {name: arrays[name] for name in _LAYOUT if name in arrays}
     return TrackFile(
-        **cells, names=names, time_base=Fraction(numerator, denominator), size_wh=(width, height), groups=groups
+        **arrays, names=names, time_base=Fraction(numerator, denominator), size_wh=(width, height), groups=groups
     )
 
 
-def _load(path: Path) -> dict[str, NDArray[Any]]:
+def load_arrays(path: Path, names: Collection[str]) -> dict[str, NDArray[Any]]:
+    """Those of the named arrays that an .npz file holds. Raises InputError where it is none, or a damaged one."""
     try:
         with path.open("rb") as handle:
             if not zipfile.is_zipfile(handle):
                 raise InputError(f"{path}: this is not an .npz file")
             handle.seek(0)
             with np.load(handle, allow_pickle=False) as archive:
-                wanted = [name for name in (*_LAYOUT, *_OPTIONAL, "format_version") if name in archive.files]
-                return {name: archive[name] for name in wanted}
+                return {name: archive[name] for name in names if name in archive.files}
     except InputError:
         raise
     except OSError as error:

@@ -81,9 +81,10 @@ def take_rows(tracks: TrackFile, rows: NDArray[np.intp], kept: NDArray[np.bool_]
     """Tracks by their numbers, in that order, as a copy; cells outside `kept` (K, T) are unlabelled."""
     kept = np.ones((len(rows), tracks.n_frames), np.bool_) if kept is None else kept
     taken = TrackFile.empty(len(rows), tracks.pts, tracks.time_base, tracks.size_wh)
-    for name, *_ in CELL_FIELDS:
-        if hasattr(taken, name):
-            getattr(taken, name)[kept] = getattr(tracks, name)[rows][kept]
+    if tracks.disagreement is not None:
+        taken.disagreement = np.full(kept.shape, np.nan, np.float16)
+    for name in _cell_arrays(tracks):
+        getattr(taken, name)[kept] = getattr(tracks, name)[rows][kept]
     taken.names = [tracks.names[row] for row in rows.tolist()]
     taken.groups = [tracks.groups[row] for row in rows.tolist()]
     taken.query_from_first_visible()
@@ -98,7 +99,11 @@ def take_rows(tracks: TrackFile, rows: NDArray[np.intp], kept: NDArray[np.bool_]
 
 def crop(tracks: TrackFile, start: int, end: int) -> TrackFile:
     """The same tracks over frames start to end (exclusive) only, counted from 0 anew."""
-    cells = {name: getattr(tracks, name)[:, start:end].copy() for name, *_ in CELL_FIELDS if hasattr(tracks, name)}
+    cells = {name: getattr(tracks, name)[:, start:end].copy() for name in _cell_arrays(tracks)}
     cut = replace(tracks, **cells, pts=tracks.pts[start:end], query_points=tracks.query_points - (start, 0, 0))
     cut.query_points = cut.query_points.astype(np.float32)
     return cut
+
+
+def _cell_arrays(tracks: TrackFile) -> list[str]:
+    return [name for name, *_ in CELL_FIELDS if getattr(tracks, name, None) is not None]
