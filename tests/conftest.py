@@ -9,6 +9,8 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("QT_API", "pyside6")
 # Threads of torch that wait must not spin: on a busy machine they would keep each other from working.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+if "PYTEST_XDIST_WORKER" in os.environ:  # a process for every core already
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 
