@@ -6,10 +6,11 @@ import os
 import pickle
 import warnings
 import zipfile
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -17,13 +18,35 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from tracker.files import InputError, atomic_output, describe_os_error
-from tracker.models.cotracker3 import CoTracker3, CoTracker3Config
+from tracker.models import config_of, field_names, network_of
+from tracker.models.cotracker3 import CoTracker3
+from tracker.models.families import (
+    COTRACKER3,
+    FAMILIES,
+    NETWORKS,
+    Family,
+    Shapes,
+    Values,
+    family_of,
+    values_in,
+    weights_in,
+)
 
-EXPECTED = "expected CoTracker3 weights (.pth or .safetensors)"
-LONGEST_ONLINE_WINDOW = 32  # a checkpoint that does not say what it is and has a longer time embedding is offline
+if TYPE_CHECKING:
+    from tracker.models.cotracker2 import CoTracker2, CoTracker2Config
+    from tracker.models.cotracker3 import CoTracker3Config
+    from tracker.models.locotrack import LocoTrack, LocoTrackConfig
+    from tracker.models.tapir import Tapir, TapirConfig
+
+TITLES = [family.title for family in FAMILIES.values()]
+EXPECTED = f"expected weights of {', '.join(TITLES[:-1])} or {TITLES[-1]} (.pth, .pt, .ckpt or .safetensors)"
 INDEX = "weights.safetensors.index.json"  # of weights in pieces, beside them
 SHARD_HEADER_BYTES = 64 << 10  # room that is left in each piece for names, shapes and facts
-OFFICIAL_HEAD_WIDTH = 48  # channels per attention head, where a checkpoint does not say how many heads it has
+# Packages whose objects lie beside the weights in checkpoints of training tools: they are not made, nor needed.
+BESIDE_WEIGHTS = ("argparse", "pathlib", "numpy", "omegaconf", "lightning", "pytorch_lightning", "lightning_fabric")
+
+Network: TypeAlias = "CoTracker3 | CoTracker2 | Tapir | LocoTrack"
+NetworkConfig: TypeAlias = "CoTracker3Config | CoTracker2Config | TapirConfig | LocoTrackConfig"
 
 
 @dataclass(frozen=True)
@@ -31,8 +54,8 @@ class CheckpointInfo:
     """What a checkpoint file holds.
 
     Attributes:
-        name: the model, as in `tracker.models.build_model`.
-        config: its configuration, from the file's metadata or from the shapes of its tensors.
+        name: the model, as in `tracker.models.build_model`. family: as in `tracker.models.families.FAMILIES`.
+        config: its configuration, from the file's metadata or from the keys and shapes of its tensors.
         parameters: how many numbers were learned.
         licence, source: as recorded in the file; None where it says nothing.
         dtype: of the weights in the file, like "float32". The model itself is float32.
@@ -40,7 +63,8 @@ class CheckpointInfo:
     """
 
     name: str
-    config: CoTracker3Config
+    family: str
+    config: NetworkConfig
     parameters: int
     licence: str | None
     source: str | None
@@ -49,34 +73,54 @@ class CheckpointInfo:
     visible_above: float | None = None
 
 
-def load_checkpoint(path: str | os.PathLike[str]) -> tuple[CoTracker3, CheckpointInfo]:
+def load_checkpoint(path: str | os.PathLike[str], network: str = "") -> tuple[Network, CheckpointInfo]:
     """The model in a file, in eval mode on the CPU, and what is known about it.
 
-    Reads plain state dicts, those wrapped as {"model": ...} and those with keys that begin with "module."; weights in
-    pieces by their index file; and a folder that holds weights, such as that of a training.
+    Reads plain state dicts, those wrapped as {"model": ...} and {"state_dict": ...}, and those whose keys begin with
+    "module." or "model."; weights in pieces by their index file; and a folder that holds weights, such as that of a
+    training.
+
+    Args:
+        network: which of `tracker.models.MODELS` it is, where the file is not believed. A causal TAPIR in a file whose
+            name does not say "causal" is told from others only so.
 
     Raises:
         InputError: the file cannot be read or holds something else; the sentence says what it is and what was expected.
+        ValueError: there is no such network.
     """
     path = _weights_in(Path(path))
     state, metadata = _read(path)
-    state = _official_keys(path, state)
-    config = _config(path, state, metadata)
+    family, state = _official(path, state)
+    config = _config(path, family, state, metadata, network)
     with torch.device("meta"):
-        model = CoTracker3(config)
-    _check_fit(path, state, model)
+        model = network_of(family, config)
+    _check_fit(path, family, state, model)
     model.load_state_dict({key: value.float() for key, value in state.items()}, assign=True)
     info = CheckpointInfo(
-        name=f"cotracker3-{config.kind}",
+        name=family.call(asdict(config)),
+        family=family.name,
         config=config,
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         licence=metadata.get("licence"),
         source=metadata.get("source"),
-        dtype=str(state["fnet.conv1.weight"].dtype).removeprefix("torch."),
+        dtype=str(state[family.marks[0]].dtype).removeprefix("torch."),
         path=path,
         visible_above=_visible_above(path, metadata),
     )
-    return model.eval(), info
+    return cast(Network, model.eval()), info
+
+
+def load_cotracker3(path: str | os.PathLike[str]) -> tuple[CoTracker3, CheckpointInfo]:
+    """As `load_checkpoint`, for what only a CoTracker3 can do, such as to be trained.
+
+    Raises:
+        InputError: also where the file holds another network.
+    """
+    model, info = load_checkpoint(path)
+    if not isinstance(model, CoTracker3):
+        title = FAMILIES[info.family].title
+        raise InputError(f"{info.path}: {title} weights ({info.name}); expected weights of {COTRACKER3.title}")
+    return model, info
 
 
 def save_checkpoint(
@@ -115,7 +159,7 @@ def save_checkpoint(
 
 
 def copy_checkpoint(path: str | os.PathLike[str], target: str | os.PathLike[str], facts: Mapping[str, str]) -> None:
-    """Write the weights of a checkpoint to one safetensors file, with all that was known about them and `facts`.
+    """Write the weights of any network to one safetensors file, with all that was known about them and `facts`.
 
     The numbers stay as they are; the metadata that says so is as for `save_checkpoint`, and `facts` win.
 
@@ -125,8 +169,8 @@ def copy_checkpoint(path: str | os.PathLike[str], target: str | os.PathLike[str]
     info = load_checkpoint(path)[1]
     _visible_above(Path(path), facts)
     state, metadata = _read(info.path)
-    state = {key: value.clone().contiguous() for key, value in _official_keys(info.path, state).items()}
-    fixed = {"model": "cotracker3", "config": json.dumps(asdict(info.config))}
+    state = {key: value.clone().contiguous() for key, value in _official(info.path, state)[1].items()}
+    fixed = {"model": info.family, "config": json.dumps(asdict(info.config))}
     with atomic_output(target) as part:
         try:
             _write(state, part, {**metadata, **facts, **fixed})
@@ -234,9 +278,7 @@ def _read_pickle(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     if not zipfile.is_zipfile(path) and not head.startswith(b"\x80"):
         raise InputError(f"{path}: {_kind_of_file(path, head)}; {EXPECTED}")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of an unusual pickle protocol; what cannot be read raises
-            loaded = torch.load(path, map_location="cpu", weights_only=True)
+        loaded = _load_pickle(path)
     except pickle.UnpicklingError as error:
         text = str(error)
         if "weights_only" in text.lower() and ("GLOBAL" in text or "Unsupported" in text):
@@ -244,7 +286,37 @@ def _read_pickle(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise InputError(f"{path}: a pickle that is damaged or holds no weights; {EXPECTED}") from error
     except (RuntimeError, EOFError, ValueError, KeyError, AttributeError, TypeError, IndexError, OSError) as error:
         raise InputError(f"{path}: a PyTorch file that is cut off or damaged; {EXPECTED}") from error
-    return _state_dict(path, loaded), {}
+    try:
+        state = weights_in(loaded, Tensor)
+    except TypeError as error:
+        raise InputError(f"{path}: a PyTorch file that holds a {error}, not weights; {EXPECTED}") from error
+    if not state:
+        raise InputError(f"{path}: a PyTorch file without weights in it; {EXPECTED}")
+    return state, {}
+
+
+class _Left:
+    """Stands for an object beside the weights, whose own class is never looked up."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        pass
+
+    def __setstate__(self, _: object) -> None:
+        pass
+
+
+def _load_pickle(path: Path) -> object:
+    """What is in the file, with nothing in place of objects of `BESIDE_WEIGHTS`; PyTorch refuses any others."""
+    named = torch.serialization.get_unsafe_globals_in_checkpoint(path) if zipfile.is_zipfile(path) else []
+    # Some of Lightning's are dicts, which only a dict can stand for.
+    left: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
+        (OrderedDict if name.endswith("Dict") else _Left, name)
+        for name in named
+        if name.split(".")[0] in BESIDE_WEIGHTS
+    ]
+    with warnings.catch_warnings(), torch.serialization.safe_globals(left):
+        warnings.simplefilter("ignore")  # of an unusual pickle protocol; what cannot be read raises
+        return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def _kind_of_file(path: Path, head: bytes) -> str:
@@ -260,46 +332,51 @@ def _kind_of_file(path: Path, head: bytes) -> str:
     return "no weights file" if b"\0" in head else "a text file"
 
 
-def _state_dict(path: Path, loaded: object) -> dict[str, Tensor]:
-    if isinstance(loaded, dict) and isinstance(loaded.get("model"), dict):
-        loaded = loaded["model"]
-    if not isinstance(loaded, dict) or not all(isinstance(key, str) for key in loaded):
-        raise InputError(f"{path}: a PyTorch file that holds a {type(loaded).__name__}, not weights; {EXPECTED}")
-    state = {key: value for key, value in loaded.items() if isinstance(value, Tensor)}
-    if not state:
-        raise InputError(f"{path}: a PyTorch file without weights in it; {EXPECTED}")
-    return state
+def _official(path: Path, state: dict[str, Tensor]) -> tuple[Family, dict[str, Tensor]]:
+    """Whose weights they are, with two heads where a CoTracker3 has a combined one.
 
-
-def _official_keys(path: Path, state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Without the "module." of distributed training, and with two heads where the file has a combined one."""
-    if all(key.startswith("module.") for key in state):
-        state = {key.removeprefix("module."): value for key, value in state.items()}
-    required = ("fnet.conv1.weight", "corr_mlp.fc1.weight", "updateformer.flow_head.weight", "time_emb")
-    if missing := [key for key in required if key not in state]:
-        begins = sorted({key.split(".")[0] for key in state})
-        raise InputError(
-            f"{path}: a checkpoint of another network (its keys begin with {', '.join(begins[:4])}; "
-            f"{missing[0]} is missing); {EXPECTED}"
-        )
-    if "updateformer.vis_conf_head.weight" not in state and len(state["updateformer.flow_head.weight"]) == 4:
-        for part in ("weight", "bias"):
-            head = state[f"updateformer.flow_head.{part}"]
-            state[f"updateformer.flow_head.{part}"] = head[:2]
-            state[f"updateformer.vis_conf_head.{part}"] = head[2:]
-    return state
-
-
-def _config(path: Path, state: Mapping[str, Tensor], metadata: Mapping[str, str]) -> CoTracker3Config:
+    Raises InputError where they are no known network's.
+    """
+    state = weights_in(state, Tensor)
     try:
-        if "config" in metadata:
-            known = {field.name for field in fields(CoTracker3Config)}
-            given: dict[str, Any] = json.loads(metadata["config"])
-            values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items() if k in known}
-            return CoTracker3Config(**values)
-        return _config_from_shapes(state)
+        family = family_of(state)
+    except ValueError as error:
+        raise InputError(f"{path}: {error}; {EXPECTED}") from error
+    if family is COTRACKER3 and "updateformer.vis_conf_head.weight" not in state:
+        for part in ("weight", "bias"):
+            head = state.get(f"updateformer.flow_head.{part}", torch.empty(0))
+            if len(head) == 4:
+                state[f"updateformer.flow_head.{part}"] = head[:2]
+                state[f"updateformer.vis_conf_head.{part}"] = head[2:]
+    return family, state
+
+
+def _config(
+    path: Path, family: Family, state: Mapping[str, Tensor], metadata: Mapping[str, str], network: str
+) -> NetworkConfig:
+    asked = _asked(path, family, network)
+    try:
+        known = field_names(family)
+        values = values_in(family, _shapes(state), path.name, metadata)
+        config: Any = config_of(family, {key: values[key] for key in values if key in known} | dict(asked))
     except (KeyError, ValueError, TypeError, IndexError, AttributeError) as error:
-        raise InputError(f"{path}: CoTracker3 weights of an unknown configuration ({error}); {EXPECTED}") from error
+        raise InputError(f"{path}: {family.title} weights of an unknown configuration ({error}); {EXPECTED}") from error
+    return cast(NetworkConfig, config)
+
+
+def _asked(path: Path, family: Family, network: str) -> Values:
+    """What the caller's name of the network says of its configuration. Raises as `load_checkpoint`."""
+    if not network:
+        return {}
+    if network not in NETWORKS:
+        raise ValueError(f'there is no model "{network}"; there are {", ".join(sorted(NETWORKS))}')
+    if NETWORKS[network].family != family.name:
+        raise InputError(f"{path}: {family.title} weights; expected those of {network}")
+    return NETWORKS[network].options
+
+
+def _shapes(state: Mapping[str, Tensor]) -> Shapes:
+    return {key: tuple(value.shape) for key, value in state.items()}
 
 
 def _visible_above(path: Path, metadata: Mapping[str, str]) -> float | None:
@@ -315,43 +392,12 @@ def _visible_above(path: Path, metadata: Mapping[str, str]) -> float | None:
     return threshold
 
 
-def _config_from_shapes(state: Mapping[str, Tensor]) -> CoTracker3Config:
-    """What the shapes tell; the rest (stride, working resolution, iterations) is as published."""
-    window, inputs = state["time_emb"].shape[1:]
-    hidden, volume = state["corr_mlp.fc1.weight"].shape
-    channels = state["corr_mlp.fc2.weight"].shape[0]
-    width = state["updateformer.input_transform.weight"].shape[0]
-    if width % OFFICIAL_HEAD_WIDTH:
-        raise ValueError(f"width {width}, and nothing says how many heads")
-    return CoTracker3Config(
-        kind="online" if window <= LONGEST_ONLINE_WINDOW else "offline",
-        window=window,
-        encoder_channels=_stage_channels(state),
-        feature_channels=state["fnet.conv3.weight"].shape[0],
-        levels=round((inputs - 86) / channels),
-        radius=(round(volume**0.25) - 1) // 2,
-        correlation_hidden=hidden,
-        correlation_channels=channels,
-        width=width,
-        depth=sum(key.startswith("updateformer.time_blocks.") and key.endswith("to_q.weight") for key in state),
-        heads=width // OFFICIAL_HEAD_WIDTH,
-        mlp_ratio=state["updateformer.time_blocks.0.mlp.fc1.weight"].shape[0] // width,
-        virtual_tracks=state["updateformer.virual_tracks"].shape[1],
-    )
-
-
-def _stage_channels(state: Mapping[str, Tensor]) -> tuple[int, int, int, int]:
-    a, b, c, d = (len(state[f"fnet.layer{stage}.0.conv1.weight"]) for stage in (1, 2, 3, 4))
-    return a, b, c, d
-
-
-def _check_fit(path: Path, state: Mapping[str, Tensor], model: nn.Module) -> None:
+def _check_fit(path: Path, family: Family, state: Mapping[str, Tensor], model: nn.Module) -> None:
     """Raises InputError where keys or shapes are not those of the model, or a weight is no number."""
-    expected = {key: tuple(value.shape) for key, value in model.state_dict().items()}
-    found = {key: tuple(value.shape) for key, value in state.items()}
+    expected, found = _shapes(model.state_dict()), _shapes(state)
     if wrong := sorted(set(expected) ^ set(found)):
         what = "is missing" if wrong[0] in expected else "does not belong"
-        raise InputError(f"{path}: not CoTracker3 weights as published: {wrong[0]} {what}; {EXPECTED}")
+        raise InputError(f"{path}: not {family.title} weights as published: {wrong[0]} {what}; {EXPECTED}")
     for key, shape in expected.items():
         if found[key] != shape:
             raise InputError(f"{path}: {key} has shape {found[key]} instead of {shape}; {EXPECTED}")

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tracker.checkpoints import load_checkpoint, save_checkpoint
+from tracker.checkpoints import load_cotracker3, save_checkpoint
 from tracker.files import InputError, atomic_output, describe_os_error
 from tracker.models.cotracker3 import CoTracker3, CoTracker3Config
 
@@ -118,8 +118,8 @@ def read_start(path: Path, config: CoTracker3Config) -> Start:
         state = _read_state(state_file)
         check_same_network(state_file, CoTracker3Config(**_as_tuples(json.loads(state["model"]))), config, exact=True)
         return Start(state_file, state.pop("weights"), state)
-    model, info = load_checkpoint(path)
-    check_same_network(path, info.config, config)
+    model, _ = load_cotracker3(path)
+    check_same_network(path, model.config, config)
     learned = {name: weights.detach() for name, weights in model.named_parameters()}
     return Start(path, learned, None)
 
