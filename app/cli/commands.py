@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from app.cli.bench import BenchUi, add_bench
+from app.cli.compare import compare
 from app.cli.contact_sheet import contact_sheet
 from app.cli.display import has_display
 from app.cli.doctor import doctor
@@ -56,6 +57,7 @@ def build_app(open_window: OpenWindow, bench_ui: BenchUi) -> typer.Typer:
     app.command()(stabilise)
     app.command(name="contact-sheet")(contact_sheet)
     app.command()(evaluate)
+    app.command()(compare)
     app.add_typer(models_app, name="models")
     app.command()(doctor)
     add_bench(app, bench_ui)
