@@ -11,7 +11,6 @@ looks only at the past and runs frame by frame with the last rows of its convolu
 Inside, positions are as in `tracker.models.tapnet`.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -20,18 +19,19 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tracker.models.correlation import build_pyramid
-from tracker.models.encoder import normalise_features
-from tracker.models.output import TrackOutput
 from tracker.models.tapir_mixer import PAST, Mixer
 from tracker.models.tapnet import (
     CHANNELS,
     RADIUS,
+    Ask,
+    ClipFeatures,
+    ClipNetwork,
+    FeatureGrid,
     Guess,
     ResNet,
-    check_sides,
+    Size,
     correlate_patches,
     join_guesses,
-    network_images,
     place_queries,
     points_at_once,
     refinement_resolutions,
@@ -39,7 +39,6 @@ from tracker.models.tapnet import (
     scaled,
     soft_argmax,
     to_network,
-    to_output,
     to_video,
 )
 
@@ -53,7 +52,7 @@ class TapirConfig:
     pyramid_level: int = 0  # coarser levels of the low-resolution features that are correlated
     extra_convs: bool = False  # further convolutions on the low-resolution features
     causal: bool = False  # the mixer sees no later frames; weights have the same keys
-    resolution: tuple[int, int] = (256, 256)  # (height, width) of the first guess, and the unit of positions
+    resolution: Size = (256, 256)  # (height, width) of the first guess, and the unit of positions
     iterations: int = 4
     # The published code divides x by the height of a grid that it samples. It matters where videos larger than
     # `resolution` are not square, and only helps to compare numbers with that code.
@@ -77,20 +76,6 @@ class TapirConfig:
     def levels(self) -> int:
         """Feature maps that are correlated."""
         return self.pyramid_level + 2
-
-
-class FeatureGrid(NamedTuple):
-    """Features of a clip at one resolution; every vector of `levels[0]` and `levels[1]` has length 1."""
-
-    resolution: tuple[int, int]
-    levels: list[Tensor]  # (B, T, h, w, C): 1/4, 1/8, and then averages of the one before
-
-
-class ClipFeatures(NamedTuple):
-    """Encoded frames."""
-
-    size: tuple[int, int]  # (height, width) of the frames that they were made from
-    grids: list[FeatureGrid]  # the first for the first guess, the others to refine on, one after the other
 
 
 QueryFeatures = tuple[Tensor, ...]  # for every grid (B, N, high + low) features at the queries
@@ -163,8 +148,13 @@ class ExtraConvs(nn.Module):
 # -- the network
 
 
-class Tapir(nn.Module):
-    """The network. `forward` tracks through whole videos; a causal one can also go on frame by frame with `step`."""
+class Tapir(ClipNetwork):
+    """The network. `forward` tracks through whole videos; a causal one can also go on frame by frame with `step`.
+
+    The levels of a feature grid are 1/4 and 1/8 of the resolution, and then averages of the one before.
+    """
+
+    config: TapirConfig
 
     def __init__(self, config: TapirConfig) -> None:
         super().__init__()
@@ -176,101 +166,40 @@ class Tapir(nn.Module):
         self.torch_pips_mixer = Mixer(inputs, outputs, config.mixer_width, config.mixer_blocks, config.causal)
         self.extra_convs = ExtraConvs(config.low) if config.extra_convs else None
 
-    def forward(self, video: Tensor, queries: Tensor, iters: int | None = None) -> TrackOutput:
-        """Track points through whole videos.
+    def resolutions(self, size: Size) -> list[Size]:
+        """The configured one for the first guess, then those that are refined on."""
+        return [self.config.resolution, *refinement_resolutions(size, self.config.resolution)]
 
-        A video larger than the configured resolution is refined on several resolutions, up to its own.
+    def feature_maps(self, images: Tensor) -> list[Tensor]:
+        """See `ClipNetwork`."""
+        _, high, _, low = self.resnet_torch(images)
+        return [high, low if self.extra_convs is None else self.extra_convs(low)]
 
-        Args:
-            video: (B, T, 3, H, W) RGB 0..255; H and W are multiples of 8.
-            queries: (B, N, 3) t, x, y: the frame and the pixel position that each track is known at.
-            iters: refinement iterations on every resolution; the configuration's where None.
+    def pyramid(self, levels: list[Tensor]) -> list[Tensor]:
+        """See `ClipNetwork`."""
+        return [levels[0], *build_pyramid(levels[1], self.config.levels - 1)]
 
-        Raises:
-            ValueError: H or W is not a multiple of 8.
-        """
-        features = self.encode(video)
-        found = self.settle(self.track(features, queries, iters), iters)
-        return to_output(found, features.size, self.config.resolution)
+    def track_piece(self, features: ClipFeatures, queries: Tensor, iters: int, ask: Ask | None) -> list[Guess]:
+        """See `ClipNetwork`."""
+        described = self._describe(features, queries)
+        guess = self._first_guess(features.grids[0], described[0])
+        guess = guess._replace(tracks=place_queries(guess.tracks, queries))
+        return self._refine(features, described, guess, iters, None, ask)[0]
 
-    def encode(self, video: Tensor, at_once: int | None = None) -> ClipFeatures:
-        """Features of (B, T, 3, H, W) RGB 0..255 frames. A frame's depend on no other.
+    def settle(self, stages: list[Guess], iters: int | None = None) -> Guess:
+        """The mean of what each resolution came to."""
+        every = iters or self.config.iterations
+        return Guess(*(torch.stack(parts).mean(0) for parts in zip(*stages[every::every], strict=True)))
 
-        `at_once` frames are encoded together; where None, as many as suits the device.
-
-        Raises:
-            ValueError: H or W is not a multiple of 8.
-        """
-        size = (video.shape[-2], video.shape[-1])
-        check_sides(size)
-        at_once = at_once or (16 if video.is_cuda else 1)
-        grids: dict[tuple[int, int], FeatureGrid] = {}
-        resolutions = [self.config.resolution, *refinement_resolutions(size, self.config.resolution)]
-        for resolution in resolutions:
-            if resolution not in grids:
-                pieces = [self._encode(piece, resolution) for piece in video.flatten(0, 1).split(max(1, at_once))]
-                high, low = (torch.cat(part).unflatten(0, video.shape[:2]) for part in zip(*pieces, strict=True))
-                grids[resolution] = FeatureGrid(resolution, [high, *build_pyramid(low, self.config.levels - 1)])
-        return ClipFeatures(size, [grids[resolution] for resolution in resolutions])
-
-    def _encode(self, frames: Tensor, resolution: tuple[int, int]) -> tuple[Tensor, Tensor]:
-        _, high, _, low = self.resnet_torch(network_images(frames, resolution))
-        if self.extra_convs is not None:
-            low = self.extra_convs(low)
-        return normalise_features(high), normalise_features(low)
+    # -- frame by frame
 
     def query_features(self, frames: Tensor, queries: Tensor) -> QueryFeatures:
         """What describes points on (B, T, 3, H, W) frames; `queries` (B, N, 3) have t in these frames."""
         return self.describe(self.encode(frames), queries)
 
     def describe(self, features: ClipFeatures, queries: Tensor) -> QueryFeatures:
-        """The features at `queries` (B, N, 3), which are as in `forward` with t in the encoded frames."""
-        queries = to_network(queries, features.size, self.config.resolution)
-        return tuple(
-            torch.cat(
-                [
-                    sample_volume(level, queries[..., 0], self._in_cells(queries[..., 1:], level))[:, :, 0, 0]
-                    for level in grid.levels[:2]
-                ],
-                dim=-1,
-            )
-            for grid in features.grids
-        )
-
-    def track(
-        self,
-        features: ClipFeatures,
-        queries: Tensor,
-        iters: int | None = None,
-        *,
-        max_tokens: int | None = None,
-        before_iteration: Callable[[], object] | None = None,
-    ) -> list[Guess]:
-        """Every stage of tracking: the first guess, then every iteration of every resolution.
-
-        Args:
-            features: of the clip.
-            queries, iters: as in `forward`.
-            max_tokens: points x frames in work at once; results do not depend on it.
-            before_iteration: called before every iteration; what it raises ends the tracking.
-        """
-        described = self.describe(features, queries)
-        known = to_network(queries, features.size, self.config.resolution)
-        length = features.grids[0].levels[0].shape[1]
-        pieces = []
-        for rows in points_at_once(queries.shape[1], length, max_tokens, queries.device):
-            part = tuple(grid[:, rows] for grid in described)
-            guess = self._first_guess(features.grids[0], part[0])
-            guess = guess._replace(tracks=place_queries(guess.tracks, known[:, rows]))
-            pieces.append(self._refine(features, part, guess, iters, None, before_iteration)[0])
-        return join_guesses(pieces)
-
-    def settle(self, stages: list[Guess], iters: int | None = None) -> Guess:
-        """The answer from the stages of `track`: the mean of what each resolution came to."""
-        every = iters or self.config.iterations
-        return Guess(*(torch.stack(parts).mean(0) for parts in zip(*stages[every::every], strict=True)))
-
-    # -- frame by frame
+        """The same of encoded frames."""
+        return self._describe(features, to_network(queries, features.size, self.config.resolution))
 
     def new_state(self, batch: int, points: int, resolutions: int = 1) -> CausalState:
         """The state of points that nothing has been seen of.
@@ -289,7 +218,7 @@ class Tapir(nn.Module):
         state: CausalState,
         *,
         max_tokens: int | None = None,
-        before_iteration: Callable[[], object] | None = None,
+        before_iteration: Ask | None = None,
     ) -> tuple[tuple[Tensor, Tensor, Tensor], CausalState]:
         """Go on over the next frames. One at a time or many at once give the same.
 
@@ -317,22 +246,33 @@ class Tapir(nn.Module):
         queries: QueryFeatures,
         state: CausalState,
         max_tokens: int | None = None,
-        before_iteration: Callable[[], object] | None = None,
+        before_iteration: Ask | None = None,
     ) -> tuple[list[Guess], CausalState]:
         """As `step`, with every stage as in `track`."""
         if not self.config.causal:
             raise ValueError("only a causal network can track frame by frame")
-        length = features.grids[0].levels[0].shape[1]
         pieces, states = [], []
-        for rows in points_at_once(queries[0].shape[1], length, max_tokens, queries[0].device):
+        for rows in points_at_once(queries[0].shape[1], features.length, max_tokens, queries[0].device):
             part = tuple(grid[:, rows] for grid in queries)
             guess = self._first_guess(features.grids[0], part[0])
-            stages, kept = self._refine(features, part, guess, None, state.select(rows), before_iteration)
+            stages, kept = self._refine(
+                features, part, guess, self.config.iterations, state.select(rows), before_iteration
+            )
             pieces.append(stages)
             states.append(kept)
         return join_guesses(pieces), join_states(states)
 
     # -- inside
+
+    def _describe(self, features: ClipFeatures, queries: Tensor) -> QueryFeatures:
+        times, places = queries[..., 0], queries[..., 1:]
+        return tuple(
+            torch.cat(
+                [sample_volume(level, times, self._in_cells(places, level))[:, :, 0, 0] for level in grid.levels[:2]],
+                dim=-1,
+            )
+            for grid in features.grids
+        )
 
     def _first_guess(self, grid: FeatureGrid, query: Tensor) -> Guess:
         """Each frame searched on its own."""
@@ -350,12 +290,11 @@ class Tapir(nn.Module):
         features: ClipFeatures,
         queries: QueryFeatures,
         first: Guess,
-        iters: int | None,
+        iters: int,
         state: CausalState | None,
-        before_iteration: Callable[[], object] | None,
+        ask: Ask | None,
     ) -> tuple[list[Guess], CausalState]:
         """All stages from the first guess on, and the state after them."""
-        iters = iters or self.config.iterations
         stages, kept = [first], []
         shape = first.occlusion.shape
         for index, (grid, query) in enumerate(zip(features.grids[1:], queries[1:], strict=True)):
@@ -363,8 +302,8 @@ class Tapir(nn.Module):
             guess = first._replace(tracks=stages[-1].tracks)
             described = query[:, :, None].expand(-1, -1, shape[2], -1)
             for i in range(index * iters, (index + 1) * iters):
-                if before_iteration is not None:
-                    before_iteration()
+                if ask is not None:
+                    ask()
                 past = (state.narrow[:, :, i].flatten(0, 1), state.wide[:, :, i].flatten(0, 1)) if state else None
                 values = self._mixer_input(grid, guess, described).flatten(0, 1)
                 update, last = self.torch_pips_mixer(values, past)

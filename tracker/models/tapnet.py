@@ -6,14 +6,16 @@ convert at the border. "Cells" are the same in pixels of a feature grid.
 """
 
 import math
-from collections.abc import Sequence
-from typing import NamedTuple
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tracker.models.correlation import gather_neighbourhoods, interpolate_neighbourhoods
+from tracker.models.encoder import normalise_features
 from tracker.models.output import TrackOutput
 
 CHANNELS = (64, 128, 256, 256)
@@ -26,6 +28,7 @@ TOKENS_IN_CPU_CACHE = 128  # points x frames gathered at once on a CPU
 CPU_TOKENS, GPU_TOKENS = 4096, 1 << 16  # points x frames in work at once where the caller does not say
 
 Size = tuple[int, int]  # (height, width)
+Ask = Callable[[], object]  # called before every iteration; what it raises ends the tracking
 
 
 class Guess(NamedTuple):
@@ -34,6 +37,25 @@ class Guess(NamedTuple):
     tracks: Tensor  # (B, N, T, 2) x, y from the corner, in pixels of the network's resolution
     occlusion: Tensor  # (B, N, T) logits that the point is hidden
     expected_dist: Tensor  # (B, N, T) logits that the position is far off
+
+
+class FeatureGrid(NamedTuple):
+    """Features of a clip at one resolution, whose vectors have length 1."""
+
+    resolution: Size
+    levels: list[Tensor]  # (B, T, h, w, C)
+
+
+class ClipFeatures(NamedTuple):
+    """Encoded frames."""
+
+    size: Size  # of the frames that they were made from
+    grids: list[FeatureGrid]  # the first is for the first guess; the others are refined on, one after the other
+
+    @property
+    def length(self) -> int:
+        """T, the frames."""
+        return self.grids[0].levels[0].shape[1]
 
 
 # -- image features
@@ -98,12 +120,6 @@ class ResNet(nn.Module):
             x = group(x)
             outputs.append(x)
         return outputs
-
-
-def check_sides(size: Size) -> None:
-    """Raises ValueError where a side is not a multiple of 8."""
-    if any(side % MULTIPLE or side < MULTIPLE for side in size):
-        raise ValueError(f"frames of {size[1]}x{size[0]}: both sides must be multiples of {MULTIPLE} pixels")
 
 
 def refinement_resolutions(size: Size, initial: Size) -> list[Size]:
@@ -242,3 +258,105 @@ def join_guesses(pieces: Sequence[Sequence[Guess]], axis: int = 1) -> list[Guess
     """The stages of all points from those of pieces of the points; with `axis` 2 from those of pieces of the clip."""
     stages = zip(*pieces, strict=True)
     return [Guess(*(torch.cat(parts, axis) for parts in zip(*stage, strict=True))) for stage in stages]
+
+
+# -- the frame of the networks
+
+
+class ClipConfig(Protocol):
+    """What the configurations have in common."""
+
+    @property
+    def resolution(self) -> Size:
+        """Of the first guess, and the unit of positions."""
+
+    @property
+    def iterations(self) -> int:
+        """Refinement iterations on every resolution."""
+
+
+class ClipNetwork(nn.Module, ABC):
+    """A network that tracks points, each for itself, through a whole clip: encode, guess, refine."""
+
+    config: ClipConfig
+
+    def forward(self, video: Tensor, queries: Tensor, iters: int | None = None) -> TrackOutput:
+        """Track points through whole videos.
+
+        A video larger than the configured resolution is refined on larger ones, up to its own.
+
+        Args:
+            video: (B, T, 3, H, W) RGB 0..255; H and W are multiples of 8.
+            queries: (B, N, 3) t, x, y: the frame and the pixel position that each track is known at.
+            iters: refinement iterations on every resolution; the configuration's where None.
+
+        Raises:
+            ValueError: H or W is not a multiple of 8.
+        """
+        features = self.encode(video)
+        found = self.settle(self.track(features, queries, iters), iters)
+        return to_output(found, features.size, self.config.resolution)
+
+    def encode(self, video: Tensor, at_once: int | None = None) -> ClipFeatures:
+        """Features of (B, T, 3, H, W) RGB 0..255 frames. A frame's depend on no other.
+
+        `at_once` frames are encoded together; where None, as many as suits the device.
+
+        Raises:
+            ValueError: H or W is not a multiple of 8.
+        """
+        size = (video.shape[-2], video.shape[-1])
+        if any(side % MULTIPLE or side < MULTIPLE for side in size):
+            raise ValueError(f"frames of {size[1]}x{size[0]}: both sides must be multiples of {MULTIPLE} pixels")
+        at_once = at_once or (16 if video.is_cuda else 1)
+        resolutions = self.resolutions(size)
+        grids: dict[Size, FeatureGrid] = {}
+        for resolution in dict.fromkeys(resolutions):
+            pieces = [
+                [normalise_features(level) for level in self.feature_maps(network_images(piece, resolution))]
+                for piece in video.flatten(0, 1).split(max(1, at_once))
+            ]
+            levels = [torch.cat(parts).unflatten(0, video.shape[:2]) for parts in zip(*pieces, strict=True)]
+            grids[resolution] = FeatureGrid(resolution, self.pyramid(levels))
+        return ClipFeatures(size, [grids[resolution] for resolution in resolutions])
+
+    def track(
+        self,
+        features: ClipFeatures,
+        queries: Tensor,
+        iters: int | None = None,
+        *,
+        max_tokens: int | None = None,
+        before_iteration: Ask | None = None,
+    ) -> list[Guess]:
+        """Every stage of tracking: the first guess, then every iteration of every resolution.
+
+        Args:
+            features: of the clip.
+            queries, iters: as in `forward`.
+            max_tokens: points x frames in work at once; results do not depend on it.
+        """
+        known = to_network(queries, features.size, self.config.resolution)
+        pieces = points_at_once(queries.shape[1], features.length, max_tokens, queries.device)
+        iters = iters or self.config.iterations
+        return join_guesses([self.track_piece(features, known[:, rows], iters, before_iteration) for rows in pieces])
+
+    @abstractmethod
+    def resolutions(self, size: Size) -> list[Size]:
+        """Of the grids for videos of this size."""
+
+    @abstractmethod
+    def feature_maps(self, images: Tensor) -> list[Tensor]:
+        """(T, 3, h, w) in -1..1 -> the maps that are kept, (T, C, h', w') each, not normalised."""
+
+    def pyramid(self, levels: list[Tensor]) -> list[Tensor]:
+        """The levels of a grid from the normalised maps, (B, T, h, w, C) each."""
+        return levels
+
+    @abstractmethod
+    def track_piece(self, features: ClipFeatures, queries: Tensor, iters: int, ask: Ask | None) -> list[Guess]:
+        """As `track`, for `queries` (B, N, 3) in the network's pixels."""
+
+    @abstractmethod
+    def settle(self, stages: list[Guess], iters: int | None = None) -> Guess:
+        """The answer from the stages of `track`."""
