@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import platformdirs
+
 
 class InputError(ValueError):
     """Something a person gave cannot be used. The message is one sentence that names the file and the reason."""
@@ -27,6 +29,12 @@ def describe_os_error(path: Path, error: OSError) -> InputError:
     }
     reason = reasons.get(error.errno or 0, error.strerror or str(error))
     return InputError(f"{path}: {reason}")
+
+
+def user_data_folder() -> Path:
+    """Where what a person keeps here lies; the environment variable TRACKWRIGHT_DATA_HOME puts it elsewhere."""
+    home = os.environ.get("TRACKWRIGHT_DATA_HOME")
+    return Path(home or platformdirs.user_data_dir("trackwright", appauthor=False))
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """`trackwright models`: which trackers are here."""
 
 import json
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -51,6 +52,7 @@ def list_models(as_json: AsJson = False) -> None:
         typer.echo(f"{'':<20} {row['description']}")
         if row["card"]:
             typer.echo(f"{'':<20} Model card: {row['card']}")
+    typer.echo("\n`trackwright models info NAME` tells where the authors of a network publish weights.")
 
 
 def _facts(info: "TrackerInfo") -> dict[str, Any]:
@@ -63,6 +65,10 @@ def _facts(info: "TrackerInfo") -> dict[str, Any]:
         "weights": str(info.weights) if info.weights else None,
         "bytes": info.weights.stat().st_size if info.weights else 0,
         "card": str(info.card) if info.card else None,
+        "family": info.family or None,
+        "network": info.network or None,
+        "capabilities": asdict(info.capabilities),
+        "published": info.published or None,
     }
 
 
@@ -72,35 +78,56 @@ def model_info(
     as_json: AsJson = False,
     card: Annotated[bool, typer.Option("--card", help="Print the model card instead.")] = False,
 ) -> None:
-    """Tell of one tracker: what it is, its size, and its speed on this machine, with 100 points."""
-    from tracker.evaluation.tracking_speed import SIZE, measure_tracker
-    from tracker.inference import load_tracker, tracker_info
+    """Tell of one tracker: what it is, what it can do, its licence and size, and its speed here with 100 points.
+
+    Of a network without weights here: where its authors publish them, and under which licence.
+    """
+    from tracker.inference import tracker_info
+    from tracker.models.families import NETWORKS
 
     info = tracker_info(model)
     if card:
         typer.echo(_card(info))
         return
-    # An offline network runs in this mode only, an online one in both alike.
-    tracker = load_tracker(model, mode="offline")
-    checkpoint: CheckpointInfo | None = getattr(tracker, "info", None)
-    result = (
-        _facts(info)
-        | {
-            "name": tracker.name,
-            "network": checkpoint.name if checkpoint else None,
-            "device": tracker.device,
-            "parameters": checkpoint.parameters if checkpoint else 0,
-            "visible_above": tracker.visible_above,
-            "size": f"{SIZE[0]}x{SIZE[1]}",
-        }
-        | measure_tracker(tracker, steps=2)
-    )
+    network = None if info.ready else NETWORKS.get(info.name)
+    use = {"use": f"--model FILE: your own copy of {network.file}"} if network else _measured(model)
+    result = _facts(info) | use
     if as_json:
         typer.echo(json.dumps(result))
         return
     for key, value in result.items():
         if value is not None:
-            typer.echo(f"{key.replace('_', ' '):<18} {f'{value:.4g}' if isinstance(value, float) else value}")
+            typer.echo(f"{key.replace('_', ' '):<18} {_as_text(value)}")
+
+
+def _as_text(value: object) -> str:
+    """A value of the facts on one line."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if not isinstance(value, dict):
+        return str(value)
+    can = [name for name, one in value.items() if one is True]
+    height, width = value["resolution"] or (None, None)
+    return ", ".join([*can, f"works at {width}x{height}"] if width else can) or "not known"
+
+
+def _measured(model: str) -> dict[str, Any]:
+    """What only a loaded tracker tells. Raises InputError where it cannot be loaded."""
+    from tracker.evaluation.tracking_speed import SIZE, measure_tracker
+    from tracker.inference import load_tracker
+
+    # An offline network runs in this mode only, an online one in both alike.
+    tracker = load_tracker(model, mode="offline")
+    checkpoint: CheckpointInfo | None = getattr(tracker, "info", None)
+    facts = {
+        "name": tracker.name,
+        "network": checkpoint.name if checkpoint else None,
+        "device": tracker.device,
+        "parameters": checkpoint.parameters if checkpoint else 0,
+        "visible_above": tracker.visible_above,
+        "size": f"{SIZE[0]}x{SIZE[1]}",
+    }
+    return facts | measure_tracker(tracker, steps=2)
 
 
 def _card(info: "TrackerInfo") -> str:

@@ -1,16 +1,13 @@
 """Untitled projects: real project files in the user's data folder, so that a crash loses nothing of them either."""
 
-import os
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import platformdirs
-
 from app.document.database import check_is_project, connect, owner_lives, reading, remove_project
 from app.document.store import Store
-from tracker.files import InputError, describe_os_error
+from tracker.files import InputError, describe_os_error, user_data_folder
 
 SUFFIX = ".trackwright"
 
@@ -33,9 +30,8 @@ class UnsavedProject:
 
 
 def unsaved_folder() -> Path:
-    """Where untitled projects lie; the environment variable TRACKWRIGHT_DATA_HOME puts it elsewhere."""
-    home = os.environ.get("TRACKWRIGHT_DATA_HOME") or platformdirs.user_data_dir("trackwright", appauthor=False)
-    return Path(home) / "unsaved"
+    """Where untitled projects lie."""
+    return user_data_folder() / "unsaved"
 
 
 def is_unsaved(path: Path) -> bool:

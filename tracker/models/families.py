@@ -39,6 +39,9 @@ class Capabilities:
     resolution: tuple[int, int] | None = None
 
 
+UNKNOWN = Capabilities()
+
+
 @dataclass(frozen=True)
 class Family:
     """Networks of one architecture.
@@ -226,7 +229,7 @@ def _read_locotrack(shapes: Shapes, file: str) -> Values:
     width = shapes["torch_pips_mixer.input_proj.weight"][0]
     if width not in LOCOTRACK_SIZES:
         raise ValueError(f"width {width}; the published ones have {' or '.join(map(str, LOCOTRACK_SIZES))}")
-    return {"size": LOCOTRACK_SIZES[width]}
+    return {"size": LOCOTRACK_SIZES[width], "channels": tuple(shapes[key][0] for key in GROUPS)}
 
 
 LOCOTRACK = Family(
@@ -239,7 +242,7 @@ LOCOTRACK = Family(
     marks=("resnet_torch.initial_conv.weight", "torch_pips_mixer.input_proj.weight", "cost_conv.weight"),
     licence="Apache-2.0 (of the code; the weights state none)",
     read=_read_locotrack,
-    call=lambda values: f"locotrack-{values.get('size', 'small')}",
+    call=lambda values: f"locotrack-{values.get('size', 'base')}",
     judge=lambda values: Capabilities(False, False, True, _resolution(values, TAP_RESOLUTION)),
 )
 
