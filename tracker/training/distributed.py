@@ -47,6 +47,14 @@ class Group:
         dist.all_reduce(shared, dist.ReduceOp.MAX)
         return [float(value) for value in shared.cpu()]
 
+    def mean(self, values: torch.Tensor) -> torch.Tensor:
+        """The mean over all processes of a tensor that each has."""
+        if self.size > 1:
+            values = values.clone()
+            dist.all_reduce(values)
+            values /= self.size
+        return values
+
     def gather(self, value: Any) -> list[Any]:
         """The value of every process, by rank."""
         if self.size == 1:

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from tracker.files import InputError
 from tracker.models.cotracker3 import CoTracker3, CoTracker3Config
 from tracker.models.matching import choice_loss, matching_loss
-from tracker.models.output import TrackOutput
+from tracker.models.output import Choice, TrackOutput
 from tracker.training.activations import attention_for, recompute_activations
 from tracker.training.config import TrainingConfig
 from tracker.training.distributed import Group
@@ -22,7 +22,7 @@ from tracker.training.journal import Journal
 from tracker.training.losses import Losses, stage_one_loss
 from tracker.training.progress import Progress, Reason, Summary, Sums
 from tracker.training.queries import sample_queries, without_faults
-from tracker.training.samples import Clips, ClipSource
+from tracker.training.samples import Clips, ClipSource, chance_of
 from tracker.training.schedule import Cycle, OneCycle
 from tracker.training.state import Output, Start, model_as_json
 
@@ -72,14 +72,24 @@ def predict(
 
 
 def _matching_losses(output: TrackOutput, clips: Clips, queries: Tensor, stride: int) -> tuple[Tensor, Tensor] | None:
-    """Of the whole-frame search and of the choice, for a network that matches."""
+    """Of the whole-frame search and of the choice, for a network that matches: of each clip, then the mean."""
     if not output.search_logits or output.choices is None or output.windows is None:
         return None
     coords = clips.tracks.transpose(1, 2) / stride
     seen = (clips.visible & clips.valid).transpose(1, 2)
     asked = seen & (torch.arange(seen.shape[2], device=seen.device) > queries[..., :1])
+    if clips.weight is not None:
+        weight = clips.weight.transpose(1, 2)
+        seen, asked = seen * weight, asked * weight
     starts = [window.start for window in output.windows]
-    return matching_loss(output.search_logits, coords, seen), choice_loss(output.choices, starts, coords, asked)
+    searched, chosen = [], []
+    for number in range(clips.batch_size):
+        one = slice(number, number + 1)
+        logits = [level[one] for level in output.search_logits]
+        choices = [Choice(*(part[one] for part in choice)) for choice in output.choices]
+        searched.append(matching_loss(logits, coords[one], seen[one]))
+        chosen.append(choice_loss(choices, starts, coords[one], asked[one]))
+    return torch.stack(searched).mean(), torch.stack(chosen).mean()
 
 
 def disturbances(clips: Clips, amount: float, generator: torch.Generator) -> Tensor:
@@ -100,6 +110,20 @@ def new_network(config: CoTracker3Config, seed: int) -> CoTracker3:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return CoTracker3(config)
+
+
+def freeze(network: nn.Module, parts: Sequence[str]) -> None:
+    """Let what has names that begin with one of `parts` out of the training.
+
+    Raises:
+        InputError: the network has no such part.
+    """
+    for part in parts:
+        found = [weights for name, weights in network.named_parameters() if f"{name}.".startswith(f"{part}.")]
+        if not found:
+            raise InputError(f"frozen = {part!r}: the network has no such part")
+        for weights in found:
+            weights.requires_grad_(False)
 
 
 class Trainer:
@@ -137,10 +161,11 @@ class Trainer:
             self.network.load_state_dict(start.weights, strict=False)
         if config.train.gradient_checkpointing:
             recompute_activations(self.network)
+        freeze(self.network, config.train.frozen)
         self.model = self.group.wrap(self.network)
         options = config.optimiser
         self.optimiser = torch.optim.AdamW(
-            self.network.parameters(),
+            [weights for weights in self.network.parameters() if weights.requires_grad],
             lr=options.learning_rate,
             weight_decay=options.weight_decay,
             eps=options.epsilon,
@@ -148,7 +173,6 @@ class Trainer:
         self.rates = OneCycle(options.learning_rate, options.steps, options.warm_up)
         self.average = AverageWeights(self.network, config.train.ema_decay) if config.train.ema_decay else None
         self.cycle = Cycle(options.steps, seconds=self.limits.seconds)
-        self.queries = torch.Generator().manual_seed(config.train.seed * 1009 + self.group.rank)
         self.step_number = self.clips = self.skipped = self.bad_in_a_row = 0
         self.seconds_before = self.validation_seconds = 0.0
         self.notes: list[str] = []  # what a person should know
@@ -244,25 +268,29 @@ class Trainer:
         for batch in range(options.accumulate):
             began = time.perf_counter()
             clips = self.source.sample(options.batch).to(self.device)
+            first = self.clips + self.group.rank * options.batch  # the processes have these clips one after the other
             self.clips += clips.batch_size * self.group.size
             if self.device.type == "cuda":
                 torch.cuda.synchronize(self.device)
             data_seconds += time.perf_counter() - began
             last = batch == options.accumulate - 1
             with nullcontext() if last else self.group.without_sync(self.model):
-                losses = self._losses(clips)
+                losses = self._losses(clips, first)
                 (losses.total / options.accumulate).backward()
             parts.append(torch.stack(losses).detach())
-        return torch.stack(parts).mean(0), data_seconds
+        return self.group.mean(torch.stack(parts).mean(0)), data_seconds
 
-    def _losses(self, clips: Clips) -> Losses:
+    def _losses(self, clips: Clips, first: int) -> Losses:
+        """Of clips from number `first` on. The number decides all that is left to chance, whoever has the clip."""
         kind = self.config.model.kind
-        queries = sample_queries(clips, kind, self.queries)
+        chances = [chance_of(self.config.train.seed, first + number) for number in range(clips.batch_size)]
+        pairs = list(zip(clips.split(), chances, strict=True))
+        queries = torch.cat([sample_queries(one, kind, chance) for one, chance in pairs])
         clips, queries = without_faults(clips, queries)
         reduced = self.config.train.precision == "bfloat16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=reduced):
             amount = self.config.train.disturbance
-            astray = disturbances(clips, amount, self.queries) if amount else None
+            astray = torch.cat([disturbances(one, amount, chance) for one, chance in pairs]) if amount else None
             output = predict(self.model, clips, queries, self.config.train.iterations, astray)
         assert output.windows is not None
         matching = _matching_losses(output, clips, queries, self.config.model.stride)
@@ -347,7 +375,6 @@ class Trainer:
             "clips": self.clips,
             "skipped": self.skipped,
             "seconds": self.seconds_before + elapsed,
-            "chance": self.group.gather(self.queries.get_state()),
             "data": self.group.gather(self.source.state()),
         }
 
@@ -358,7 +385,6 @@ class Trainer:
         if self.average is not None and state["average"] is not None:
             self.average.restore(state["average"], state["average_updates"])
         try:
-            self.queries.set_state(state["chance"][self.group.rank])
             self.source.restore(state["data"][self.group.rank])
         except (LookupError, RuntimeError, TypeError, ValueError, AttributeError):
             self.notes.append("the state is of other clips, another kind of device or fewer processes: new clips")

@@ -2,6 +2,9 @@
 
 Every number is in pixels of the video that was given. What is summed over points and frames is divided per clip and
 then averaged over the clips, so that a batch counts as the published training's one clip on each of many devices does.
+
+Labels that people corrected are not all alike: where clips have weights, means over positions are weighted ones, and
+where clips say what was judged, visibility and confidence are means over that alone.
 """
 
 from dataclasses import dataclass
@@ -25,11 +28,14 @@ class LossConfig:
     huber_delta: float = 6.0  # pixels, of visible points: quadratic below, straight above
     visible: float = 0.05
     invisible: float = 0.01
+    visibility: float = 1.0  # 0 where nothing is to be learned of it
+    confidence: float = 1.0  # likewise
     matching: float = 0.0  # of the whole-frame search, for a network that matches
     choice: float = 0.0  # of choosing between first guess and refinement, likewise
 
     def __post_init__(self) -> None:
-        if self.huber_delta <= 0 or min(self.visible, self.invisible, self.matching, self.choice) < 0:
+        factors = (self.visible, self.invisible, self.visibility, self.confidence, self.matching, self.choice)
+        if self.huber_delta <= 0 or min(factors) < 0:
             raise ValueError("huber_delta must be more than 0, the factors must not be negative")
 
 
@@ -72,7 +78,8 @@ def stage_one_loss(
     parts = [_window_losses(window, clips, valid, config.huber_delta) for window in windows]
     track, invisible, visibility, confidence = torch.stack(parts).mean(0)
     searched, chosen = matching or (track.new_zeros(()), track.new_zeros(()))
-    total = config.visible * track + config.invisible * invisible + visibility + confidence
+    total = config.visible * track + config.invisible * invisible
+    total = total + config.visibility * visibility + config.confidence * confidence
     total = total + config.matching * searched + config.choice * chosen
     return Losses(total, track, invisible, visibility, confidence, searched, chosen)
 
@@ -88,12 +95,14 @@ def _window_losses(window: WindowIterations, clips: Clips, valid: Tensor, huber_
     close = error.detach().square().sum(-1) <= CONFIDENT_WITHIN**2
     sure = _binary_cross_entropy(window.confidence_logits[:, :, :length], close)
     seen = _binary_cross_entropy(window.visibility_logits[:, :, :length], visible.expand_as(close))
+    weight = None if clips.weight is None else clips.weight[:, inside]
+    judged = None if clips.judged is None else clips.judged[:, inside]
     return torch.stack(
         [
-            _discounted(_masked_mean(_huber(error, huber_delta), valid & visible)),
-            _discounted(_masked_mean(error.abs().mean(-1), valid & ~visible)),
-            seen.mean(),
-            (sure * visible).mean(),
+            _discounted(_masked_mean(_huber(error, huber_delta), valid & visible, weight)),
+            _discounted(_masked_mean(error.abs().mean(-1), valid & ~visible, weight)),
+            _judged_mean(seen, judged),
+            _judged_mean(sure * visible, judged),
         ]
     )
 
@@ -104,9 +113,16 @@ def _huber(error: Tensor, delta: float) -> Tensor:
     return torch.where(size <= delta, 0.5 * size.square(), delta * (size - delta / 2)).mean(-1)
 
 
-def _masked_mean(values: Tensor, mask: Tensor) -> Tensor:
+def _judged_mean(values: Tensor, judged: Tensor | None) -> Tensor:
+    """(I, B, S, N) -> (): the mean of all, as published, or of what was judged in each clip, then of the clips."""
+    return values.mean() if judged is None else _masked_mean(values, judged).mean()
+
+
+def _masked_mean(values: Tensor, mask: Tensor, weight: Tensor | None = None) -> Tensor:
     """(I, B, S, N) and (B, S, N) -> (I,): the mean of each clip's points that count, then of the clips."""
     weights = mask.to(values.dtype)
+    if weight is not None:
+        weights = weights * weight
     return ((values * weights).sum((-2, -1)) / (1e-6 + weights.sum((-2, -1)))).mean(-1)
 
 

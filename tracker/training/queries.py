@@ -58,4 +58,6 @@ def without_faults(clips: Clips, queries: Tensor) -> tuple[Clips, Tensor]:
         tracks=clips.tracks.nan_to_num(0.0, 0.0, 0.0),
         valid=clips.valid & sound[:, None, None] & seen,
     )
+    if clips.judged is not None:
+        whole = whole._replace(judged=clips.judged & sound[:, None, None] & seen)
     return whole, torch.where(sound[:, None, None], queries, torch.ones_like(queries))
