@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from app.cli.bench_agreement import agreement
 from app.cli.bench_effort import effort
 from app.cli.bench_export import export
 from app.cli.bench_review import review
@@ -47,6 +48,7 @@ def add_bench(app: typer.Typer, bench_ui: BenchUi) -> None:
     group.command()(effort)
     group.command()(review)
     group.command()(export)
+    group.command()(agreement)
 
     @group.command()
     def ui(as_json: AsJson = False) -> None:

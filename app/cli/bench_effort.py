@@ -97,7 +97,9 @@ def _labelled(name: str, clips: Any) -> "LabelledVideo":
     from tracker.evaluation.pictures import PictureFrames
 
     frames = clips.video[0].round().clamp(0, 255).byte().permute(0, 2, 3, 1).contiguous().numpy()
-    tracks, visible, valid = (part[0].transpose(0, 1).contiguous().numpy() for part in clips[1:])
+    tracks, visible, valid = (
+        part[0].transpose(0, 1).contiguous().numpy() for part in (clips.tracks, clips.visible, clips.valid)
+    )
     size = (frames.shape[2], frames.shape[1])
     opened = partial(PictureFrames, frames.__getitem__, len(frames), size)
     return LabelledVideo(name, tracks, visible, valid, size, opened)
