@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -218,18 +219,22 @@ class OnlineSession:
 
     def _new_points(self, places: Tensor, frames: NDArray[np.int64], ids: NDArray[np.int64]) -> _Points:
         """Points at `places` (N, 2) in working pixels that nothing is known of yet."""
-        config, count = self._model.config, len(ids)
-        shape = (count, config.patch, config.feature_channels)
-        places = places / config.stride
+        count, places = len(ids), places / self._model.config.stride
         return _Points(
             ids=torch.from_numpy(ids.copy()),
             frames=torch.from_numpy(frames.copy()),
             places=places,
-            templates=tuple(torch.zeros(shape) for _ in range(config.levels)),
+            templates=self._blank_templates(count),
             described=torch.zeros(count, dtype=torch.bool),
             overlap=first_guess(places[None], self._window - self._step),
             carried=torch.zeros(count, dtype=torch.bool),
         ).to(self._work.device)
+
+    def _blank_templates(self, count: int) -> tuple[Tensor, ...]:
+        """What stands in the place of the templates of points that are not described yet."""
+        config = self._model.config
+        shape = (count, config.patch, config.feature_channels)
+        return tuple(torch.zeros(shape) for _ in range(config.levels))
 
     def _add_support(self, size: int) -> None:
         places = support_grid(size, self._space.resolution)
@@ -283,15 +288,24 @@ class OnlineSession:
                 self._iters,
                 max_tokens=self._work.max_tokens,
                 before_iteration=ask,
+                **self._window_facts(points, state.start),
             )
         return points, history[-1], self._disagreement(points, guess, history)
+
+    def _window_facts(self, points: _Points, start: int) -> dict[str, Any]:
+        """What else the network's `refine` wants to know of the window that begins at `start`: nothing."""
+        return {}
+
+    def _carries(self, points: _Points, start: int) -> Tensor:
+        """(N,) bool: which points the window that begins at `start` takes over from the one before."""
+        return points.carried & (points.frames < start + self._window - self._step)
 
     def _guess(
         self, state: _State, points: _Points, pyramid: list[Tensor], templates: list[Tensor], order: list[int]
     ) -> Estimate:
         """Where to begin: what the window before found, and from there on what the network makes of it."""
         guess = first_guess(points.places[None], self._window)
-        carried = points.carried & (points.frames < state.start + self._window - self._step)
+        carried = self._carries(points, state.start)
         guess = carry_over(guess, points.overlap, carried[None])
         known_until = torch.where(carried, self._window - self._step - 1, points.frames - state.start)
         seen = np.stack([state.held[i].grey for i in order])[None] if self._model.config.flow else None

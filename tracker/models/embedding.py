@@ -22,6 +22,17 @@ def fourier_embedding(values: Tensor) -> Tensor:
     return torch.cat([values, scaled.sin(), (scaled + math.pi / 2).sin()], dim=-1)
 
 
+def frequency_ladder(values: Tensor, channels: int) -> Tensor:
+    """(..., D) -> (..., D * (1 + channels)): the values, then for each of them `channels` sines and cosines in turn.
+
+    Frequencies are the multiples of 2000 / channels from 0 to just below 1000, as in CoTracker2.
+    """
+    frequencies = torch.arange(0, channels, 2, device=values.device, dtype=values.dtype) * (1000 / channels)
+    angles = values[..., None] * frequencies
+    waves = torch.stack([angles.sin(), angles.cos()], dim=-1)  # (..., D, channels / 2, 2)
+    return torch.cat([values, waves.flatten(-3)], dim=-1)
+
+
 def time_embedding(length: int, channels: int) -> Tensor:
     """(1, length, channels): sines, then cosines, of the frame number at falling frequencies."""
     half = channels // 2
@@ -29,3 +40,9 @@ def time_embedding(length: int, channels: int) -> Tensor:
     frequencies = 10000.0 ** -(torch.arange(half, dtype=torch.float64, device="cpu") / half)
     angles = torch.arange(length, dtype=torch.float64, device="cpu")[:, None] * frequencies
     return torch.cat([angles.sin(), angles.cos()], dim=1).float()[None]
+
+
+def position_embedding(height: int, width: int, channels: int) -> Tensor:
+    """(1, channels, height, width): half of the channels are the `time_embedding` of x, the other half that of y."""
+    x, y = (time_embedding(size, channels // 2)[0].T for size in (width, height))
+    return torch.cat([x[:, None].expand(-1, height, -1), y[:, :, None].expand(-1, -1, width)])[None]

@@ -29,7 +29,11 @@ class Mlp(nn.Module):
 
 
 class Attention(nn.Module):
-    """Multi-head attention of `x` to `context`; `along` says whether sequences run over time or over points."""
+    """Multi-head attention of `x` to `context`; `along` says whether sequences run over time or over points.
+
+    Where `mask` (B, N or 1, M or 1) is false the least number there is is added: such a column takes no part, and such
+    a row, in which no difference is left, looks at everything alike.
+    """
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -38,12 +42,17 @@ class Attention(nn.Module):
         self.to_kv = Linear(width, 2 * width)
         self.to_out = Linear(width, width)
 
-    def forward(self, x: Tensor, context: Tensor, along: Axis) -> Tensor:
-        """(B, N, T, D), (B, M, T, D) -> (B, N, T, D); along time N and M are the same tracks."""
+    def forward(self, x: Tensor, context: Tensor, along: Axis, mask: Tensor | None = None) -> Tensor:
+        """(B, N, T, D), (B, M, T, D) -> (B, N, T, D); along time N and M are the same tracks, and there is no mask."""
         batch, count, length, width = x.shape
         key, value = self.to_kv(context).chunk(2, dim=-1)
         q, k, v = (self._split(part, along) for part in (self.to_q(x), key, value))
-        y = F.scaled_dot_product_attention(q, k, v).transpose(1, 2)  # (groups, sequence, heads, D / heads)
+        bias = None
+        if mask is not None:
+            bias = torch.zeros(mask.shape, dtype=q.dtype, device=q.device)
+            bias = bias.masked_fill(~mask, torch.finfo(q.dtype).min)
+            bias = bias.expand(-1, count, context.shape[1]).repeat_interleave(length, 0)[:, None]
+        y = F.scaled_dot_product_attention(q, k, v, bias).transpose(1, 2)  # (groups, sequence, heads, D / heads)
         if along == "time":
             y = y.reshape(batch, count, length, width)
         else:
@@ -85,8 +94,8 @@ class CrossBlock(nn.Module):
         self.norm2 = nn.LayerNorm(width, eps=1e-6, elementwise_affine=False)
         self.mlp = Mlp(width, mlp_ratio * width, width, "gelu-tanh")
 
-    def forward(self, x: Tensor, context: Tensor) -> Tensor:
-        x = x + self.cross_attn(self.norm1(x), self.norm_context(context), "points")
+    def forward(self, x: Tensor, context: Tensor, mask: Tensor | None = None) -> Tensor:
+        x = x + self.cross_attn(self.norm1(x), self.norm_context(context), "points", mask)
         return x + self.mlp(self.norm2(x))
 
 
@@ -141,10 +150,14 @@ class UpdateFormer(nn.Module):
             nn.init.zeros_(head.bias)
             self.add_module(name, head)
 
-    def forward(self, points: Tensor, max_tokens: int) -> Tensor:
+    def forward(self, points: Tensor, max_tokens: int, active: Tensor | None = None) -> Tensor:
         """(B, N, T, D) tokens after `input_transform` -> (B, N, T, sum of outputs).
 
         At most about `max_tokens` of the N * T tokens are in work at once.
+
+        Virtual tracks do not see points that are not `active` (B, N), and these see the virtual ones all alike. With
+        exactly as many points as virtual tracks the published network masks the wrong side, and so does this one: its
+        virtual tracks see all points, and those with the numbers of the inactive points see all alike.
         """
         batch, count, length = points.shape[:3]
         some_points = max(1, max_tokens // length)
@@ -154,17 +167,25 @@ class UpdateFormer(nn.Module):
         for i in range(len(self.time_blocks)):
             points = in_chunks(lambda x, i=i: self.time_blocks[i](x, "time"), points, some_points, 1)  # type: ignore[misc]
             virtual = self.time_blocks[i](virtual, "time").expand(-1, -1, length, -1)
-            virtual = self._look_at_points(i, virtual, points, some_frames)
+            virtual = self._look_at_points(i, virtual, points, some_frames, active)
             virtual = self.space_virtual_blocks[i](virtual, "points")
-            points = in_chunks(
-                lambda x, i=i, v=virtual: self.space_point2virtual_blocks[i](x, v),  # type: ignore[misc]
-                points,
-                some_points,
-                1,
-            )
+            points = self._look_at_virtual(i, points, virtual, some_points, active)
         return torch.cat([getattr(self, name)(points) for name in self.head_names], dim=-1)
 
-    def _look_at_points(self, i: int, virtual: Tensor, points: Tensor, some_frames: int) -> Tensor:
-        block = self.space_virtual2point_blocks[i]
+    def _look_at_points(
+        self, i: int, virtual: Tensor, points: Tensor, some_frames: int, active: Tensor | None
+    ) -> Tensor:
+        block, mask = self.space_virtual2point_blocks[i], None
+        if active is not None:
+            mask = active[:, :, None] if active.shape[1] == virtual.shape[1] else active[:, None]
         pieces = zip(virtual.split(some_frames, 2), points.split(some_frames, 2), strict=True)
-        return torch.cat([block(v, p) for v, p in pieces], dim=2)
+        return torch.cat([block(v, p, mask) for v, p in pieces], dim=2)
+
+    def _look_at_virtual(
+        self, i: int, points: Tensor, virtual: Tensor, some_points: int, active: Tensor | None
+    ) -> Tensor:
+        block = self.space_point2virtual_blocks[i]
+        if active is None:
+            return in_chunks(lambda x: block(x, virtual), points, some_points, 1)
+        pieces = zip(points.split(some_points, 1), active.split(some_points, 1), strict=True)
+        return torch.cat([block(p, virtual, some[:, :, None]) for p, some in pieces], dim=1)
