@@ -130,14 +130,16 @@ def test_trust_follows_verdict_threshold_and_persons() -> None:
     tracks = made().tracks
     tracks.state[:] = State.VISIBLE
     tracks.state[0, 0] = State.UNLABELLED
+    tracks.visibility[:] = tracks.confidence[:] = 1
     tracks.disagreement = np.full(tracks.state.shape, 2, np.float16)
     tracks.disagreement[1] = 5
+    tracks.confidence[0, 3] = 0.2  # they agree and are not sure
     tracks.disagreement[2, 1:] = np.nan
     tracks.approved[1, 1] = True
     tracks.source[1, 2] = Source.ANCHOR
     expected = np.full(tracks.state.shape, Trust.ACCEPTED)
     expected[1], expected[2, 1:] = Trust.UNDECIDED, Trust.UNDECIDED
-    expected[1, 1:3], expected[0, 0] = Trust.PERSON, Trust.NONE
+    expected[1, 1:3], expected[0, 0], expected[0, 3] = Trust.PERSON, Trust.NONE, Trust.UNDECIDED
     np.testing.assert_array_equal(trust_of(tracks, "open", 2.0), expected)
     assert set(trust_of(tracks, "accepted").ravel().tolist()) == {Trust.NONE, Trust.ACCEPTED, Trust.PERSON}
     assert not trust_of(tracks, "rejected", 2.0).any()

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.files import InputError, atomic_output, describe_os_error
+from tracker.labels.doubt import doubt
 from tracker.labels.label_file import LabelFile, read_labels
 from tracker.labels.native import TrackFile, read_tracks
 from tracker.labels.table import Source, State
@@ -45,11 +46,11 @@ class Decision:
     """One line of the decisions; a later one of the same video wins over an earlier one.
 
     Attributes:
-        kind: "verdict" on one video; "bulk" acceptance, in all videos, of cells whose disagreement is at most
+        kind: "verdict" on one video; "bulk" acceptance, in all videos, of cells whose `doubt` is at most
             `threshold` (None takes it back); "check" of one span by a person, from a sample.
         video: its name in the set; "" for "bulk".
         verdict: for "verdict".
-        threshold: for "bulk", pixels of the video.
+        threshold: for "bulk".
         track, start, end, right: for "check": the track's name, its frames (end exclusive) and whether it was right.
         by, at: who, and when (ISO 8601).
     """
@@ -194,7 +195,7 @@ class LabelSet:
         return {one.video: one.verdict for one in self.decisions() if one.kind == "verdict"}
 
     def bulk_threshold(self) -> float | None:
-        """Up to which disagreement cells are accepted, as was said last; None where nobody said so."""
+        """Up to which doubt cells are accepted, as was said last; None where nobody said so."""
         said = [one.threshold for one in self.decisions() if one.kind == "bulk"]
         return said[-1] if said else None
 
@@ -219,8 +220,8 @@ def trust_of(tracks: TrackFile, verdict: Verdict = "open", threshold: float | No
     trust = np.full(tracks.state.shape, Trust.UNDECIDED, np.uint8)
     if verdict == "accepted":
         trust[:] = Trust.ACCEPTED
-    elif threshold is not None and tracks.disagreement is not None:
-        trust[tracks.disagreement <= threshold] = Trust.ACCEPTED
+    elif threshold is not None:
+        trust[doubt(tracks) <= threshold] = Trust.ACCEPTED
     trust[tracks.approved | (tracks.source == Source.ANCHOR)] = Trust.PERSON
     trust[tracks.state == State.UNLABELLED] = Trust.NONE
     if verdict == "rejected":

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tracker.labels.doubt import doubt
 from tracker.labels.label_set import LabelSet, Trust, Verdict, trust_of
 from tracker.labels.native import TrackFile
 from tracker.labels.stretches import stretches
@@ -48,31 +49,25 @@ class RankedVideo:
     decided: int
 
 
-def disagreement(tracks: TrackFile) -> NDArray[np.float32]:
-    """The doubt where nothing else is known: how far the teachers are apart."""
-    if tracks.disagreement is None:
-        return np.full(tracks.state.shape, np.nan, np.float32)
-    return tracks.disagreement.astype(np.float32)
-
-
 def rank_video(
     name: str,
     tracks: TrackFile,
     verdict: Verdict,
     accepted_up_to: float | None,
     threshold: float,
-    doubt: Doubt = disagreement,
+    measure: Doubt = doubt,
 ) -> RankedVideo:
     """What is doubtful in one video.
 
     Args:
         tracks: what holds now.
         accepted_up_to: the bulk threshold of its set.
-        threshold: in pixels of the video.
+        threshold: from which `measure` on a cell is in doubt.
+        measure: gives the doubt.
     """
     trust = trust_of(tracks, verdict, accepted_up_to)
     labelled = trust > Trust.NONE
-    values = np.where(trust == Trust.UNDECIDED, np.nan_to_num(doubt(tracks), nan=0.0), 0.0)
+    values = np.where(trust == Trust.UNDECIDED, np.nan_to_num(measure(tracks), nan=0.0), 0.0)
     above = values > threshold
     spans = [
         RankedSpan(row, str(tracks.names[row]), start, end, worst, float(values[row, worst]))
@@ -88,7 +83,7 @@ def rank_video(
 def rank(
     label_set: LabelSet,
     threshold: Threshold,
-    doubt: Doubt = disagreement,
+    measure: Doubt = doubt,
     report: Callable[[int, int], object] = lambda done, total: None,
 ) -> tuple[list[RankedVideo], dict[str, str]]:
     """All videos of a set, those to look at first in front: open ones by the share and size of their doubt.
@@ -105,7 +100,7 @@ def rank(
             broken[name] = str(error)
         else:
             limit = threshold(tracks.size_wh)
-            found.append(rank_video(name, tracks, verdicts.get(name, "open"), accepted, limit, doubt))
+            found.append(rank_video(name, tracks, verdicts.get(name, "open"), accepted, limit, measure))
         report(done + 1, len(names))
     return sorted(found, key=urgency), broken
 

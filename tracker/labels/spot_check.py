@@ -60,7 +60,7 @@ def estimate(checks: Iterable[Decision]) -> Estimate:
 
 
 def accepted_spans(video: str, tracks: TrackFile, threshold: float, longest: int = LONGEST) -> list[CheckSpan]:
-    """What accepting all cells up to a disagreement would accept, in spans of at most `longest` frames.
+    """What accepting all cells up to a doubt would accept, in spans of at most `longest` frames.
 
     Cells that a person placed or approved are in none.
     """
