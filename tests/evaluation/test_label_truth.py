@@ -120,5 +120,7 @@ def test_what_cannot_be_used_is_left_out_with_a_sentence(tmp_path: Path) -> None
         assert f"{name}.npz: " in sentence
         assert reason in sentence
     assert [one.name for one in labelled_videos(label_set, ["drift"]).videos] == ["drift"]
+    add_labels(label_set, "drift-0123abcd", video, tracks)
+    assert [one.name for one in labelled_videos(label_set, ["drift"]).videos] == ["drift", "drift-0123abcd"]
     with pytest.raises(InputError, match="there is no video other"):
         labelled_videos(label_set, ["drift", "other"])

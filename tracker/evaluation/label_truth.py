@@ -1,6 +1,6 @@
 """Ground truth from a label set: what people placed or approved in it, to score trackers against."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -44,7 +44,7 @@ def labelled_videos(
     be asked for from its first labelled frame on which it is visible ("first").
 
     Args:
-        names: only these videos; all where None.
+        names: only these videos, with or without the part of the hash that ends their names; all where None.
         trust: what cells must have at least. Where None: for each video `Trust.PERSON` if it has such cells, else
             `Trust.ACCEPTED`.
 
@@ -52,15 +52,15 @@ def labelled_videos(
         InputError: the set cannot be read, or a name is not in it.
     """
     known = label_set.names()
-    if unknown := sorted(set(names or ()) - set(known)):
+    wanted = {name: [one for one in known if name in (one, one.rpartition("-")[0])] for name in names or ()}
+    if unknown := sorted(name for name, found in wanted.items() if not found):
         raise InputError(f"{label_set.folder}: there is no video {unknown[0]} in this label set")
+    chosen = set(known) if names is None else {one for found in wanted.values() for one in found}
     verdicts, threshold = label_set.verdicts(), label_set.bulk_threshold()
     videos: list[LabelledVideo] = []
     skipped: list[str] = []
     used: dict[Trust, int] = {}
-    for name in known:
-        if names is not None and name not in names:
-            continue
+    for name in sorted(chosen):
         try:
             video, level = _labelled(label_set, name, verdicts.get(name, "open"), threshold, trust)
         except InputError as error:
@@ -87,7 +87,7 @@ def _labelled(
     if not visible.any():
         raise InputError(f"{place}: nobody placed, approved or accepted a visible point in it")
     origin = label_set.read(name).origin
-    path = _checked_video(place, Path(origin.video), origin.content_hash, tracks)
+    path = _checked_video(place, (Path(origin.video), label_set.folder / origin.video), origin.content_hash, tracks)
     xy = np.where(visible[..., None], tracks.xy, np.float32(np.nan)).astype(np.float32)
     opened = partial(open_source, path, threads="auto")
     return LabelledVideo(name, xy, visible, labelled, tracks.size_wh, opened), level
@@ -100,10 +100,11 @@ def _truth(tracks: TrackFile, trusted: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return visible, visible | hidden
 
 
-def _checked_video(place: Path, video: Path, expected: str, tracks: TrackFile) -> Path:
-    """The video, if it is the one that was labelled."""
-    if not video.exists():
-        raise InputError(f"{place}: its video {video} is not there any more")
+def _checked_video(place: Path, candidates: Sequence[Path], expected: str, tracks: TrackFile) -> Path:
+    """The first of the candidates that is there, if it is the video that was labelled."""
+    video = next((path for path in candidates if path.exists()), None)
+    if video is None:
+        raise InputError(f"{place}: its video {candidates[0]} is not there any more")
     with open_source(video) as source:
         same = content_hash(source) == expected
         size = source.frame_count == tracks.n_frames and (source.width, source.height) == tracks.size_wh
