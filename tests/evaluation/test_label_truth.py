@@ -25,7 +25,7 @@ def tracks_of(video: Path) -> TrackFile:
     file.xy[:] = drifting_tracks()
     file.state[:] = State.VISIBLE
     file.source[:] = Source.MODEL
-    file.visibility[:] = file.confidence[:] = 0.9
+    file.visibility[:] = file.confidence[:] = 1
     file.disagreement = np.full(file.state.shape, 3, np.float16)
     file.disagreement[1] = 0.5
     file.query_from_first_visible()
