@@ -18,8 +18,8 @@ from tests.models.tap_reference import (
     queries_of,
 )
 from tests.reference import Arrays, as_video, assert_close
-from tracker.models.tapir import ClipFeatures, Tapir, TapirConfig, join_states
-from tracker.models.tapnet import Guess, join_guesses, refinement_resolutions, scaled, to_output
+from tracker.models.tapir import CausalState, Tapir, TapirConfig, join_states
+from tracker.models.tapnet import ClipFeatures, Guess, join_guesses, refinement_resolutions, scaled, to_output
 
 CASES = (
     "tapir_panning_init128",
@@ -28,8 +28,6 @@ CASES = (
     "bootstapir_init128",
     "bootstapir_256",
     "bootstapir_multires",
-    "bootstapir_nonsquare",
-    "causal_init128",
 )
 TINY = {"resolution": (64, 64), "channels": (8, 8, 12, 12), "mixer_width": 32, "mixer_blocks": 2}
 
@@ -58,7 +56,6 @@ def recipe_weights(boots: bool) -> dict[str, torch.Tensor]:
     return model.state_dict()
 
 
-@cache
 def run(name: str) -> Run:
     facts, expected = case("tapir", name)
     boots = facts["config"] != "tapir_panning"
@@ -72,16 +69,15 @@ def run(name: str) -> Run:
 
 @pytest.fixture(scope="module", autouse=True)
 def forget():
-    """Weights and features of all cases are some hundred megabytes."""
+    """Weights of all networks are some hundred megabytes."""
     yield
-    run.cache_clear()
     recipe_weights.cache_clear()
 
 
 KEYS = ("tracks", "occlusion", "expected_dist")
 
 
-def assert_guess(found: Guess, wanted: list, run: Run) -> None:
+def assert_guess(run: Run, found: Guess, wanted: list) -> None:
     """`found` has tracks in pixels of the network; `wanted`, by `KEYS`, are as in the fixtures, of the video."""
     tracks, occlusion, expected_dist = wanted
     assert_close(scaled(found.tracks, run.model.config.resolution, run.features.size), tracks, TRACKS, "tracks")
@@ -89,14 +85,14 @@ def assert_guess(found: Guess, wanted: list, run: Run) -> None:
     assert_close(found.expected_dist, expected_dist, LOGITS, "expected distance")
 
 
-def assert_stages(stages: list[Guess], run: Run, part: str) -> None:
+def assert_stages(run: Run, stages: list[Guess], part: str) -> None:
     expected = run.expected
     last = run.model.settle(stages)
-    assert_guess(last, [expected[f"{part}/{key}"] for key in KEYS], run)
+    assert_guess(run, last, [expected[f"{part}/{key}"] for key in KEYS])
     iterations = [expected[f"{part}/iter_{key}"] for key in KEYS]
     assert len(stages) == len(iterations[0]) + 1
     for stage, *wanted in zip(stages[:-1], *iterations, strict=True):
-        assert_guess(stage, wanted, run)
+        assert_guess(run, stage, wanted)
 
 
 @needs("tapir")
@@ -110,10 +106,8 @@ def test_state_dict_is_the_official_one_and_the_recipe_is_right(name, boots, cou
     assert_recipe("tapir", f"keys_{name}.tsv", weights)
 
 
-@needs("tapir")
-@pytest.mark.parametrize("name", CASES)
-def test_features(name):
-    model, expected, features, _ = run(name)
+def assert_features(run: Run) -> None:
+    model, expected, features, _ = run
     assert [list(grid.resolution) for grid in features.grids] == expected["mid/resolutions"].tolist()
     high, low = features.grids[0].levels[:2]
     assert_close(low[:, 0, ::4, ::4], expected["mid/lowres0_sub4"], FEATURES, "low")
@@ -127,18 +121,22 @@ def test_features(name):
 
 @needs("tapir")
 @pytest.mark.parametrize("name", CASES)
-def test_every_iteration(name):
+def test_features_and_every_iteration(name):
     found = run(name)
-    assert_stages(found.stages, found, "out")
+    assert_features(found)
+    assert_stages(found, found.stages, "out")
 
 
 @needs("tapir")
-def test_video_that_is_not_square_is_sampled_rightly_by_default():
+def test_video_that_is_not_square():
+    """As published, and with x sampled rightly, which is how it is by default."""
     published = run("bootstapir_nonsquare")
+    assert_features(published)
+    assert_stages(published, published.stages, "out")
     model = build(TapirConfig(1, True, resolution=(64, 64)), recipe_weights(True))
     with torch.inference_mode():
         stages = model.track(published.features, queries_of(published.expected))
-    assert_stages(stages, published, "out_square_bug_fixed")
+    assert_stages(published, stages, "out_square_bug_fixed")
 
 
 @needs("tapir")
@@ -154,22 +152,35 @@ def test_forward_speaks_of_pixels_from_their_centres():
 
 
 @needs("tapir")
-@pytest.mark.parametrize("frames", [1, 3, 8])
-def test_frame_by_frame(frames):
-    model, expected, features, _ = run("causal_init128")
+def test_causal_network_at_once_and_in_pieces():
+    found = run("causal_init128")
+    assert_features(found)
+    assert_stages(found, found.stages, "out")
+    for frames in (1, 3, 8):
+        stages, state = frame_by_frame(found, frames)
+        wanted = [found.expected[f"online/{key}"] for key in KEYS]
+        for stage, *values in zip(stages, *wanted, strict=True):
+            assert_guess(found, stage, values)
+        first, last = (found.expected[f"online/final_state_{key}"] for key in STATES)
+        assert_close(state.narrow[:, :, 0, 0], first, 1e-3, "state of the first convolution")
+        assert_close(state.wide[:, :, -1, -1], last, 1e-2, "state of the last convolution")
+
+
+STATES = ("iter0_block0_causal_1", "last_block11_causal_2")
+
+
+def frame_by_frame(run: Run, frames: int) -> tuple[list[Guess], CausalState]:
+    """Every stage of all frames, given so many at a time, and the state after them."""
+    model, expected, features, _ = run
     queries = queries_of(expected)
     pieces = []
     with torch.inference_mode():
         described = model.describe(features, queries)
         state = model.new_state(1, queries.shape[1])
-        for start in range(0, 8, frames):
+        for start in range(0, features.length, frames):
             stages, state = model.step_stages(cut(features, start, start + frames), described, state)
             pieces.append(stages)
-    wanted = [expected[f"online/{key}"] for key in KEYS]
-    for stage, *values in zip(join_guesses(pieces, axis=2), *wanted, strict=True):
-        assert_guess(stage, values, run("causal_init128"))
-    assert_close(state.narrow[:, :, 0, 0], expected["online/final_state_iter0_block0_causal_1"], 1e-3, "state")
-    assert_close(state.wide[:, :, -1, -1], expected["online/final_state_last_block11_causal_2"], 1e-2, "state")
+    return join_guesses(pieces, axis=2), state
 
 
 def cut(features: ClipFeatures, start: int, end: int) -> ClipFeatures:
@@ -249,6 +260,11 @@ def test_fewer_iterations_are_the_first_ones():
 )
 def test_resolutions_of_a_video(size, expected):
     assert refinement_resolutions(size, (256, 256)) == expected
+
+
+def test_no_points():
+    output = tiny(pyramid_level=1)(clip(3), torch.zeros(1, 0, 3))
+    assert [tuple(part.shape) for part in output[:3]] == [(1, 3, 0, 2), (1, 3, 0), (1, 3, 0)]
 
 
 def test_wrong_input():

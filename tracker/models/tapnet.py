@@ -28,7 +28,7 @@ TOKENS_IN_CPU_CACHE = 128  # points x frames gathered at once on a CPU
 CPU_TOKENS, GPU_TOKENS = 4096, 1 << 16  # points x frames in work at once where the caller does not say
 
 Size = tuple[int, int]  # (height, width)
-Ask = Callable[[], object]  # called before every iteration; what it raises ends the tracking
+Ask = Callable[[], object]  # called before every piece of work; what it raises ends it
 
 
 class Guess(NamedTuple):
@@ -194,8 +194,10 @@ def _correlate_patches(level: Tensor, vectors: Tensor, centres: Tensor) -> Tenso
     maps = torch.arange(batch * length, device=level.device).view(batch, 1, length).expand(batch, count, length)
     values, fractions = gather_neighbourhoods(level, maps.flatten(), places, RADIUS)
     rows = vectors.flatten(0, 2)  # (G, Q, C): one set for every token, or for all frames of a point
-    products = torch.bmm(values.reshape(len(rows), -1, values.shape[-1]), rows.transpose(1, 2))
-    products = products.view(*values.shape[:3], -1)
+    together = length if vectors.shape[2] == 1 else 1
+    patches = values.reshape(len(rows), together * (2 * RADIUS + 2) ** 2, rows.shape[-1])
+    products = torch.bmm(patches, rows.transpose(1, 2))
+    products = products.view(*values.shape[:3], rows.shape[1])
     offsets = torch.arange(-RADIUS, RADIUS + 2, device=level.device)
     x, y = (places.floor()[:, axis, None] + offsets for axis in (0, 1))
     inside_x, inside_y = (x >= 0) & (x < level.shape[3]), (y >= 0) & (y < level.shape[2])
@@ -297,10 +299,11 @@ class ClipNetwork(nn.Module, ABC):
         found = self.settle(self.track(features, queries, iters), iters)
         return to_output(found, features.size, self.config.resolution)
 
-    def encode(self, video: Tensor, at_once: int | None = None) -> ClipFeatures:
+    def encode(self, video: Tensor, at_once: int | None = None, ask: Ask | None = None) -> ClipFeatures:
         """Features of (B, T, 3, H, W) RGB 0..255 frames. A frame's depend on no other.
 
-        `at_once` frames are encoded together; where None, as many as suits the device.
+        `at_once` frames are encoded together; where None, as many as suits the device. `ask` is called before each
+        such piece, and what it raises ends the encoding.
 
         Raises:
             ValueError: H or W is not a multiple of 8.
@@ -309,14 +312,18 @@ class ClipNetwork(nn.Module, ABC):
         if any(side % MULTIPLE or side < MULTIPLE for side in size):
             raise ValueError(f"frames of {size[1]}x{size[0]}: both sides must be multiples of {MULTIPLE} pixels")
         at_once = at_once or (16 if video.is_cuda else 1)
+        pieces = video.flatten(0, 1).split(at_once)
+
+        def encoded(frames: Tensor, resolution: Size) -> list[Tensor]:
+            if ask is not None:
+                ask()
+            return [normalise_features(level) for level in self.feature_maps(network_images(frames, resolution))]
+
         resolutions = self.resolutions(size)
         grids: dict[Size, FeatureGrid] = {}
         for resolution in dict.fromkeys(resolutions):
-            pieces = [
-                [normalise_features(level) for level in self.feature_maps(network_images(piece, resolution))]
-                for piece in video.flatten(0, 1).split(max(1, at_once))
-            ]
-            levels = [torch.cat(parts).unflatten(0, video.shape[:2]) for parts in zip(*pieces, strict=True)]
+            maps = zip(*(encoded(piece, resolution) for piece in pieces), strict=True)
+            levels = [torch.cat(parts).unflatten(0, video.shape[:2]) for parts in maps]
             grids[resolution] = FeatureGrid(resolution, self.pyramid(levels))
         return ClipFeatures(size, [grids[resolution] for resolution in resolutions])
 
