@@ -15,6 +15,7 @@ from app.cli.doctor import doctor
 from app.cli.door import OPEN, Door
 from app.cli.evaluate import evaluate
 from app.cli.export import export
+from app.cli.finetune import finetune
 from app.cli.import_ import import_
 from app.cli.models import models_app
 from app.cli.render import render
@@ -51,6 +52,7 @@ def build_app(open_window: OpenWindow, bench_ui: BenchUi) -> typer.Typer:
     app.command(OPEN, hidden=True)(_open_command(open_window))
     app.command()(track)
     app.command()(train)
+    app.command()(finetune)
     app.command()(export)
     app.command("import")(import_)
     app.command()(render)

@@ -1,27 +1,21 @@
 """`trackwright train`: train a network on clips with known tracks."""
 
-import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app.cli.track import Device
+from app.cli.training_run import ending, shown_hooks, stop_signals, within_memory
 from tracker.files import InputError
 
 if TYPE_CHECKING:
-    from tracker.models.cotracker3 import CoTracker3
     from tracker.training.config import TrainingConfig
-    from tracker.training.loop import Hooks, Trainer
-    from tracker.training.progress import Progress, Summary
+    from tracker.training.loop import Trainer
+    from tracker.training.progress import Summary
     from tracker.training.state import Output, Start
-
-    Score = Callable[[CoTracker3], dict[str, float]]
 
 NAMED = "training"  # folder of the configurations that ship, in resources
 SOURCE = "trained by trackwright train"
@@ -91,11 +85,11 @@ def _train(run: Run, device: str) -> "Summary":
     facts = {"licence": config.train.licence, "source": SOURCE, "data": describe_data(config.data)}
     # A state brings its own place in the clips; where it cannot be taken up, they are others than at the beginning.
     seed = config.train.seed + (start.state["step"] if start is not None and start.state is not None else 0)
-    with joined_group(device) as group, _stop_signals() as should_stop:
+    with joined_group(device) as group, stop_signals() as should_stop:
         if group.leads:
             run.results.prepare(run.resume)
         score = validation(config, run.validate) if group.leads and config.train.validate_every else None
-        shown = _hooks(score, should_stop, group.leads)
+        shown = shown_hooks(score, should_stop, group.leads)
         own_seed = seed + SEEDS_APART * group.rank
         with opened_source(config.data, group.device, own_seed) as source, shown as hooks:
             left = None if run.deadline is None else max(0.001, run.deadline - time.monotonic())
@@ -105,9 +99,9 @@ def _train(run: Run, device: str) -> "Summary":
             )
             if group.leads:
                 _tell_start(start, trainer)
-            summary = _guarded(trainer.run)
+            summary = within_memory(trainer.run)
         if group.leads:
-            typer.echo(_sentence(run.results.folder, summary))
+            typer.echo(ending(run.results.folder, summary))
     return summary
 
 
@@ -144,59 +138,6 @@ def _changed(config: "TrainingConfig", seed: int | None, textures: list[Path]) -
     return config if seed is None else replace(config, train=replace(config.train, seed=seed))
 
 
-@contextmanager
-def _stop_signals() -> Iterator[Callable[[], bool]]:
-    """While it lasts Ctrl-C and SIGTERM are asked for, not obeyed; a second one ends the program at once."""
-    asked = False
-
-    def ask(number: int, frame: FrameType | None) -> None:
-        nonlocal asked
-        if asked:
-            raise KeyboardInterrupt
-        asked = True
-        typer.echo("stopping after this step; once more to stop at once, without saving", err=True)
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def _hooks(score: "Score | None", should_stop: Callable[[], bool], leads: bool) -> Iterator["Hooks"]:
-    """What is shown while it trains: a bar on a terminal, else a line now and then."""
-    from rich.console import Console
-    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bars
-
-    from tracker.training.loop import Hooks
-
-    console = Console(stderr=True)
-    shown = console.is_terminal and leads
-    times = (TimeElapsedColumn(), TimeRemainingColumn())
-    columns = (BarColumn(), TaskProgressColumn(), *times, TextColumn("{task.description}"))
-    with Bars(*columns, console=console, transient=True, disable=not shown) as bars:
-        bar = bars.add_task("starting", total=1.0)
-
-        def report(progress: "Progress") -> None:
-            if shown:
-                short = f"step {progress.step}, loss {progress.losses['total']:.3f}"
-                bars.update(bar, completed=progress.share, description=short)
-            else:
-                typer.echo(_line(progress), err=True)
-
-        def validate(network: "CoTracker3") -> dict[str, float]:
-            assert score is not None
-            figures = score(network)
-            line = "validation: " + ", ".join(f"{name} {value:.1f}" for name, value in figures.items())
-            bars.console.print(line, soft_wrap=True) if shown else typer.echo(line, err=True)
-            return figures
-
-        yield Hooks(report, validate if score else None, should_stop)
-
-
 def _tell_start(start: "Start | None", trainer: "Trainer") -> None:
     if start is not None:
         afresh = "weights alone, the optimiser starts afresh"
@@ -204,38 +145,3 @@ def _tell_start(start: "Start | None", trainer: "Trainer") -> None:
         typer.echo(f"{start.path}: {what}", err=True)
     for note in trainer.notes:
         typer.echo(note, err=True)
-
-
-def _guarded(run: Callable[[], "Summary"]) -> "Summary":
-    import torch
-
-    try:
-        return run()
-    except torch.cuda.OutOfMemoryError as error:
-        raise InputError(
-            "the memory of the graphics card is full: train with a smaller batch, fewer points or frames, or "
-            "gradient_checkpointing = true"
-        ) from error
-
-
-def _line(progress: "Progress") -> str:
-    losses = " ".join(f"{name} {value:.3f}" for name, value in progress.losses.items())
-    return (
-        f"step {progress.step} ({progress.share:.1%}) {progress.seconds:.0f} s, {progress.clips} clips: {losses}; "
-        f"rate {progress.rate:.1e}, gradient {progress.gradient:.2f}, data {progress.data_share:.0%} of the time"
-    )
-
-
-def _sentence(folder: Path, summary: "Summary") -> str:
-    endings = {
-        "finished": "finished",
-        "time": "the time is over",
-        "steps": "the last step asked for",
-        "stopped": "stopped",
-    }
-    losses = ", ".join(f"{name} {value:.4f}" for name, value in summary.losses.items())
-    skipped = f", {summary.skipped} steps skipped for a gradient that was no number" if summary.skipped else ""
-    return (
-        f"{folder}: {endings[summary.reason]}; {summary.step} steps, {summary.clips} clips, {summary.seconds:.0f} "
-        f"seconds, {summary.data_share:.0%} of them for clips; losses: {losses or 'none yet'}{skipped}"
-    )

@@ -9,7 +9,6 @@ cropped.
 import itertools
 import logging
 import threading
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -96,7 +95,8 @@ class LabelClips:
         seed: int = 0,
     ) -> None:
         self.videos, self.choice, self.trust, self.model, self.seed = videos, choice, trust, model, seed
-        self.skipped: Counter[str] = Counter()
+        self.skipped: dict[str, str] = {}  # why a video gave no clip, the first time
+        self.drawn: set[str] = set()  # names of videos that gave one
         self._lock = threading.Lock()
         self._cache = FrameCache(choice.cache_mib << 20)
         frame = 3 * model.resolution[0] * model.resolution[1]
@@ -112,7 +112,7 @@ class LabelClips:
     def clip(self, number: int, first: int) -> Clips:
         """Clip `number` (1, T, …) on the CPU, in the batch that begins with number `first`.
 
-        A video that gives no clip is passed over and the next one taken: the log names it once, `skipped` counts.
+        A video that gives no clip is passed over and the next one taken: the log and `skipped` name it once.
 
         Raises:
             InputError: no video gives one.
@@ -123,17 +123,21 @@ class LabelClips:
         chance = np.random.default_rng((self.seed, 1, number))
         failed: InputError | None = None
         for which in itertools.islice(itertools.cycle(order), place, place + max(count, _FEWEST_TRIES)):
+            name = self.videos[which].name
             try:
-                return self._draw(int(which), self.length(first), chance)
+                clip = self._draw(int(which), self.length(first), chance)
             except InputError as error:
-                self._note(self.videos[which].name, error)
+                self._note(name, error)
                 failed = failed or error
+                continue
+            self.drawn.add(name)
+            return clip
         raise InputError(f"{self.videos[0].labels.folder}: no video gives a clip; {failed}") from failed
 
     def _note(self, name: str, error: InputError) -> None:
         with self._lock:
-            self.skipped[name] += 1
-            known = self.skipped[name] > 1
+            known = name in self.skipped
+            self.skipped.setdefault(name, str(error))
         if not known:
             _logger.warning("passed over: %s", error)
 

@@ -32,11 +32,13 @@ class Output:
         folder: holds `weights.safetensors` (or the folder `weights`, when in pieces), `state.pt` and `tensorboard`.
         shard_mib: the largest size of a piece of the weights; one file where None.
         with_state: keep what is needed to go on exactly (five times the weights or more).
+        dtype: of the weights.
     """
 
     folder: Path
     shard_mib: int | None = None
     with_state: bool = True
+    dtype: torch.dtype = torch.float16
 
     @property
     def weights(self) -> Path:
@@ -64,7 +66,7 @@ class Output:
             raise describe_os_error(self.folder, error) from error
 
     def save(self, model: CoTracker3, facts: Mapping[str, str], state: Mapping[str, Any] | None) -> None:
-        """Write the weights as float16 with facts about them, and the state where it is wanted.
+        """Write the weights with facts about them, and the state where it is wanted.
 
         Each file is replaced as a whole or stays as it was.
 
@@ -73,7 +75,7 @@ class Output:
         """
         if self.with_state and state is not None:
             write_state(self.state, state)
-        save_checkpoint(self.weights, model, facts, dtype=torch.float16, shard_mib=self.shard_mib)
+        save_checkpoint(self.weights, model, facts, dtype=self.dtype, shard_mib=self.shard_mib)
         if not self.with_state:
             self.state.unlink(missing_ok=True)  # it would be that of other weights
 
