@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QFileDialog, QMessageBox
 
+from app.curation.curated import place_in_set
 from app.document.project import Document
 from app.document.recovery import discard_unsaved, unsaved_projects
 from app.document.video_ref import VideoRef
@@ -18,10 +19,13 @@ from app.workers.jobs import Job, run_job
 from resources import resource
 from tracker.files import InputError
 from tracker.labels import formats, read_points_csv
+from tracker.labels.label_set import DESCRIPTION
 from tracker.video import FrameSource, ViewTransform, content_hash, open_source
 
 if TYPE_CHECKING:
     from app.window import MainWindow
+
+T = TypeVar("T")
 
 YES = QMessageBox.StandardButton.Yes
 PROJECT_SUFFIX = ".trackwright"
@@ -43,6 +47,11 @@ def open_video(path: Path, view: ViewTransform | None = None) -> Opened:
     return Opened(source, VideoRef.of(source, content_hash(source)))
 
 
+def is_label_set(path: Path) -> bool:
+    """Whether a path is the folder of a label set, or the file that makes it one."""
+    return (path / DESCRIPTION).is_file() or (path.name == DESCRIPTION and path.is_file())
+
+
 class Files(QObject):
     """Everything about files that the window's menus offer."""
 
@@ -50,6 +59,8 @@ class Files(QObject):
         super().__init__(window)
         self._window = window
         self._job: Job | None = None
+        self._abandon: Callable[[], object] = lambda: None  # what is to be let go of with the job
+        self.places: list[Path] = []  # folders in which videos were found that had moved
 
     # -- opening
 
@@ -75,15 +86,26 @@ class Files(QObject):
         if name:
             self.open_path(Path(name))
 
+    def ask_open_label_set(self) -> None:
+        """Ask for the folder of a label set, and open it."""
+        name = QFileDialog.getExistingDirectory(
+            self._window, self.tr("Open a label set"), self._window.settings.last_folder
+        )
+        if name:
+            self._window.settings.last_folder = str(Path(name).parent)
+            self._window.curating.open_set(Path(name))
+
     def open_demo(self) -> None:
         """The clip that ships with Trackwright, with points on it, being tracked."""
         self._open_video(resource("demo.mp4"), self._start_demo, remember=False)
 
     def open_path(self, path: Path) -> None:
-        """Open a project, a video or a folder of frames; a message where that cannot be done."""
+        """Open a project, a video, a folder of frames or a label set; a message where that cannot be done."""
         self._window.settings.last_folder = str(path.parent)
-        if path.suffix.lower() == PROJECT_SUFFIX:
-            self._open_project(path)
+        if is_label_set(path):
+            self._window.curating.open_set(path.parent if path.name == DESCRIPTION else path)
+        elif path.suffix.lower() == PROJECT_SUFFIX:
+            self.open_project(path)
         else:
             self._open_video(path)
 
@@ -101,36 +123,68 @@ class Files(QObject):
             if then is not None:
                 then()
 
-        self._in_background(path, lambda _job: open_video(path), opened)
+        self.in_background(path.name, lambda _job: open_video(path), opened)
 
-    def _open_project(self, path: Path) -> None:
+    def open_project(
+        self, path: Path, then: Callable[[], object] | None = None, failed: Callable[[str], object] | None = None
+    ) -> None:
+        """Open a project.
+
+        Args:
+            then: called when it is open.
+            failed: called with a sentence where it cannot be opened, instead of showing it and asking for the video.
+        """
+        fail = failed if failed is not None else self.show_error
         try:
             document = Document.open(path)
         except InputError as error:
-            self.show_error(str(error))
+            fail(str(error))
             return
+        self._find_again(document)
         video = document.video
         if video is None or video.missing:
-            self._relink(document, path)
+            if failed is None:
+                self._relink(document, path)
+                return
+            document.close()
+            failed(self.tr("{} is missing.").format(video.path if video is not None else path))
             return
 
         def opened(found: Opened) -> None:
             if differences := video.differences(found.video):
                 found.source.close()
-                self.show_error(
+                fail(
                     self.tr("{} is not the video of this project: it has {}.").format(
                         found.video.path, ", ".join(differences)
                     )
                 )
-                self._relink(document, path)
+                if failed is None:
+                    self._relink(document, path)
+                else:
+                    document.close()
                 return
-            if document.path is not None:
+            if document.path is not None and place_in_set(document.path) is None:
                 self._window.settings.add_recent_file(document.path)
             self._window.set_document(document, found.source)
+            if then is not None:
+                then()
 
-        self._in_background(
-            path, lambda _job: open_video(Path(video.path), video.view), opened, lambda: document.close()
-        )
+        def not_opened(message: str) -> None:
+            document.close()
+            fail(message)
+
+        def work(_job: Job) -> Opened:
+            return open_video(Path(video.path), video.view)
+
+        self.in_background(path.stem, work, opened, not_opened, document.close)
+
+    def _find_again(self, document: Document) -> None:
+        """A video that is not where it was may lie where others were found."""
+        video = document.video
+        if video is not None and video.missing:
+            found = next((p for place in self.places if (p := place / Path(video.path).name).exists()), None)
+            if found is not None:
+                document.relink(found)
 
     def _relink(self, document: Document, path: Path) -> None:
         """The video of a project is not where it was: ask where it is now."""
@@ -152,29 +206,41 @@ class Files(QObject):
                 )
                 return
             document.relink(found.video.path)
+            self.places.append(Path(name).parent)
             self._window.set_document(document, found.source)
 
-        view = document.video.view if document.video is not None else None
-        self._in_background(path, lambda _job: open_video(Path(name), view), opened, lambda: document.close())
+        def not_opened(message: str) -> None:
+            document.close()
+            self.show_error(message)
 
-    def _in_background(
+        view = document.video.view if document.video is not None else None
+        self.in_background(path.stem, lambda _job: open_video(Path(name), view), opened, not_opened, document.close)
+
+    def in_background(
         self,
-        path: Path,
-        work: Callable[[Job], Opened],
-        opened: Callable[[Opened], object],
-        failed: Callable[[], object] = lambda: None,
+        name: str,
+        work: Callable[[Job], T],
+        opened: Callable[[T], object],
+        failed: Callable[[str], object] | None = None,
+        abandon: Callable[[], object] = lambda: None,
     ) -> None:
-        """Indexing a long video takes seconds: the window stays alive meanwhile, and the newest wish wins."""
+        """Indexing a long video takes seconds: the window stays alive meanwhile, and the newest wish wins.
+
+        Args:
+            name: of what is opened.
+            failed: called with a sentence, instead of showing it.
+            abandon: called where a newer wish comes meanwhile.
+        """
         self.close()
-        self._window.show_message(self.tr("Opening {}…").format(path.name))
+        self._abandon = abandon
+        self._window.show_message(self.tr("Opening {}…").format(name))
 
         def on_error(message: str) -> None:
             self._job = None
-            failed()
             self._window.statusBar().clearMessage()
-            self.show_error(message)
+            (failed or self.show_error)(message)
 
-        def on_result(found: Opened) -> None:
+        def on_result(found: T) -> None:
             self._job = None
             self._window.statusBar().clearMessage()
             opened(found)
@@ -197,6 +263,7 @@ class Files(QObject):
         if self._job is not None:
             self._job.stop()
             self._job = None
+            self._abandon()
 
     # -- saving
 
@@ -247,7 +314,7 @@ class Files(QObject):
     def take_dropped(self, path: Path) -> None:
         """A file that was dropped: tracks for the open video where other programs call tracks so, else to be opened."""
         tracks = {s for entry in formats() if entry.readable for s in (entry.suffix, *entry.suffixes) if s}
-        if self._window.document is not None and path.suffix.lower() in tracks:
+        if self._window.document is not None and not is_label_set(path) and path.suffix.lower() in tracks:
             QTimer.singleShot(0, self, lambda: self.ask_import(path))  # the program it comes from waits for the drop
         else:
             self.open_path(path)
@@ -304,9 +371,9 @@ class Files(QObject):
         """Ask for a checkpoint file; it is looked at when the next run starts."""
         name, _ = QFileDialog.getOpenFileName(
             self._window,
-            self.tr("Choose a CoTracker3 checkpoint"),
+            self.tr("Choose the weights of a network"),
             self._window.settings.last_folder,
-            self.tr("Checkpoints (*.pth *.pt *.safetensors);;All files (*)"),
+            self.tr("Checkpoints (*.pth *.pt *.ckpt *.safetensors);;All files (*)"),
         )
         if name:
             self._window.trackers.use(name)

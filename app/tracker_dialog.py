@@ -1,4 +1,4 @@
-"""What is known of a tracker: what it is, its licence and size, and its model card."""
+"""What is known of a tracker: what it is and can do, its licence and size, and its model card."""
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QTextCursor, QTextFrameFormat, QTextTable
@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFormLayout, QLabel, QT
 from app.panels.wording import number, tracker_title
 from app.theme import SPACE_L, SPACE_M, SPACE_S
 from tracker.inference.trackers import TrackerInfo
+from tracker.models.families import FAMILIES, UNKNOWN, Capabilities
 
 WIDTH, HEIGHT = 660, 600  # of the dialog with a card, in logical pixels
 
@@ -63,6 +64,12 @@ class TrackerDialog(QDialog):
         rows = []
         if info.maturity is not None and info.needs_weights:
             rows.append((tr("State"), states[info.maturity]))
+        if info.family:
+            family = FAMILIES[info.family]
+            name = info.network or tr("of sizes of its own")
+            rows.append((tr("Network"), f"{family.title}, {name} ({family.source})"))
+        if info.capabilities != UNKNOWN:
+            rows.append((tr("Works"), self._capabilities(info.capabilities)))
         rows.append((tr("Licence"), info.licence))
         if info.parameters:
             rows.append((tr("Parameters"), tr("{0} million").format(number(info.parameters / 1e6, 1))))
@@ -72,7 +79,22 @@ class TrackerDialog(QDialog):
             rows.append((tr("Made by"), info.source))
         if info.weights is not None:
             rows.append((tr("File"), str(info.weights)))
+        if info.published:
+            rows.append((tr("Published"), info.published))
         return rows
+
+    def _capabilities(self, can: Capabilities) -> str:
+        """What a tracker can do, as the parts of a sentence."""
+        tr = self.tr
+        parts = [tr("while frames come in") if can.online else tr("on the whole clip at once")]
+        parts.append(tr("points help each other") if can.joint else tr("each point for itself"))
+        parts.append(
+            tr("tells how sure it is of a position") if can.confidence else tr("tells only whether it is seen")
+        )
+        if can.resolution is not None:
+            height, width = can.resolution
+            parts.append(tr("at {0} × {1} pixels").format(width, height))
+        return ", ".join(parts)
 
     def _fill_card(self, info: TrackerInfo) -> None:
         assert info.card is not None

@@ -380,10 +380,10 @@ class TrackingWorker(QThread):
         return "cancelled" if bridge.cancelled else "done"
 
     def _solve(self, bridge: _Bridge) -> None:
-        from tracker.inference.bridge import BridgeRun  # here: it imports torch, which takes seconds
+        from tracker.inference.bridge import BridgeRun, bridging_tracker  # here: it imports torch, which takes seconds
 
         request, began = bridge.request, time.monotonic()
-        tracker = self._load(request)
+        tracker = bridging_tracker(self._load(request))
         self.started_run.emit(Started(request.generation, tracker.name, tracker.device, tracker.visible_above))
 
         def tell(done: int, total: int) -> None:

@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 from app.cli import doctor
 from tests.cli.commandline import refusal, run
 from tests.small_models import small_model
+from tests.small_teachers import tiny
 from tracker.checkpoints import load_checkpoint, save_checkpoint
 from tracker.inference import tracker_info
 
@@ -96,6 +97,37 @@ def test_models_info_measures_the_speed() -> None:
     assert report["frames_per_second"] > 0
     assert run("models", "info", "lucas-kanade").exit_code == 0
     assert run("models", "info", "oracle").exit_code == 2
+
+
+def test_models_info_of_a_network_without_weights_tells_where_they_are() -> None:
+    report = json.loads(run("models", "info", "bootstapir-online", "--json").stdout)
+    assert (report["family"], report["licence"], report["weights"]) == ("tapir", "Apache-2.0", None)
+    assert report["published"].endswith("causal_bootstapir_checkpoint.pt")
+    assert report["use"] == "--model FILE: your own copy of causal_bootstapir_checkpoint.pt"
+    assert report["capabilities"] == {"online": True, "joint": False, "confidence": True, "resolution": [256, 256]}
+    lines = dict(line.split(maxsplit=1) for line in run("models", "info", "cotracker2").stdout.splitlines())
+    assert (lines["licence"], lines["capabilities"]) == ("CC-BY-NC-4.0", "online, joint, works at 512x384")
+    rows = {row["name"]: row for row in json.loads(run("models", "--json").stdout)}
+    assert not rows["locotrack-base"]["ready"]
+    assert "huggingface.co" in rows["locotrack-base"]["published"]
+
+
+def test_models_info_of_a_file_of_another_family(tmp_path: Path) -> None:
+    path = tmp_path / "cotracker2.pth"
+    torch.save(tiny("cotracker2").state_dict(), path)
+    report = json.loads(run("models", "info", path, "--json").stdout)
+    told = [report[key] for key in ("name", "network", "family", "licence")]
+    stated = "CC-BY-NC-4.0 for the released weights; not stated in this file"
+    assert told == ["cotracker2 (cotracker2.pth)", "cotracker2", "cotracker2", stated]
+    assert report["parameters"] > 0
+    assert report["frames_per_second"] > 0
+
+
+def test_files_that_hold_no_tracker(tmp_path: Path) -> None:
+    torch.save({"backbone.weight": torch.zeros(2)}, tmp_path / "other.pth")
+    assert "another network (its keys begin with backbone)" in refusal("models", "info", tmp_path / "other.pth")
+    (tmp_path / "text.ckpt").write_text("not weights", encoding="utf-8")
+    assert "text.ckpt: a text file" in refusal("models", "info", tmp_path / "text.ckpt")
 
 
 CARD = "# mini\n\nTrained on nothing.\n"

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QTextTable
 from PySide6.QtTest import QTest
@@ -13,6 +14,7 @@ from app.settings import Settings
 from app.tracker_dialog import TrackerDialog
 from app.window import MainWindow
 from tests.small_models import small_model
+from tests.small_teachers import tiny
 from tests.window.conftest import FRAMES
 from tracker.checkpoints import save_checkpoint
 from tracker.inference import tracker_info
@@ -116,6 +118,49 @@ def test_the_dialog_shows_facts_and_card(qtbot, installed: Path, window: MainWin
     (table,) = (f for f in dialog.card.document().rootFrame().childFrames() if isinstance(f, QTextTable))
     assert (table.rows(), table.columns()) == (2, 2)
     dialog.deleteLater()
+
+
+def test_a_file_of_any_family_tracks_and_the_dialog_tells_what_it_is(
+    qtbot, opened: MainWindow, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "causal_bootstapir_checkpoint.pt"
+    torch.save(tiny("bootstapir-online").state_dict(), path)
+    monkeypatch.setattr("app.files.QFileDialog.getOpenFileName", lambda *_: (str(path), ""))
+    opened.registry.trigger("tracker.choose")
+    assert opened.run_panel.tracker_box.currentText() == path.name
+    dialog = TrackerDialog(tracker_info(path))
+    qtbot.addWidget(dialog)
+    told = facts(dialog)
+    for text in (
+        "TAPIR, bootstapir-online (Doersch et al. 2023)",
+        "while frames come in, each point for itself, tells how sure it is of a position, at 256 × 256 pixels",
+        "Apache-2.0 for the released weights; not stated in this file",
+        "https://storage.googleapis.com/dm-tapnet/",
+    ):
+        assert text in told
+    document = opened.document
+    assert document is not None
+    document.add_tracks([[FRAMES - 3, 100, 80]])
+    with qtbot.waitSignal(opened.tracking.running_changed, timeout=60_000, check_params_cb=lambda on: not on):
+        opened.registry.trigger("run.forward")
+    (info,) = document.runs.values()
+    assert (info.tracker, info.outcome, info.visible_above) == (f"bootstapir-online ({path.name})", "done", 0.5)
+    assert np.isfinite(document.table.rows("xy")).all(axis=2).sum() == 3
+
+
+def test_a_file_of_another_network_says_so_when_it_is_to_run(
+    qtbot, opened: MainWindow, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "other.pth"
+    torch.save({"backbone.weight": torch.zeros(2)}, path)
+    monkeypatch.setattr("app.files.QFileDialog.getOpenFileName", lambda *_: (str(path), ""))
+    opened.registry.trigger("tracker.choose")
+    assert "none of the networks that can run here" in opened.run_panel.tracker_box.toolTip()
+    assert opened.document is not None
+    opened.document.add_tracks([[0, 100, 80]])
+    with qtbot.waitSignal(opened.tracking.running_changed, timeout=60_000, check_params_cb=lambda on: not on):
+        opened.registry.trigger("run.forward")
+    assert "another network (its keys begin with backbone)" in opened.run_panel.message_label.text()
 
 
 def test_the_dialog_without_a_card_and_with_a_broken_one(qtbot, installed: Path) -> None:

@@ -74,7 +74,7 @@ class BridgeRun:
         """
         for gap in gaps:
             _check(gap, source)
-        self._source, self._tracker, self._cache = source, tracker, cache
+        self._source, self._tracker, self._cache = source, bridging_tracker(tracker), cache
         self._gaps = list(gaps)
         self._on_progress, self._on_read = on_progress, on_read
         self._cancelled = threading.Event()
@@ -161,6 +161,15 @@ class BridgeRun:
         self.frames_done = min(self.frames_total, self.frames_done + frames)
         if self._on_progress is not None:
             self._on_progress(self.frames_done, self.frames_total)
+
+
+def bridging_tracker(tracker: Tracker) -> Tracker:
+    """Who solves gaps where this one tracks: itself, or Lucas-Kanade where it cannot hold a path at anchors."""
+    if isinstance(tracker, LucasKanade):
+        return tracker
+    from tracker.inference.cotracker import CoTrackerTracker
+
+    return tracker if isinstance(tracker, CoTrackerTracker) else LucasKanade()
 
 
 def batches(gaps: Sequence[Gap]) -> list[list[Gap]]:

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -238,16 +238,22 @@ def _as_tracker(model: "LoadedNetwork", checkpoint: "CheckpointInfo", mode: str,
     """Raises InputError where a network that needs the whole clip is to run online."""
     from tracker.inference.cotracker import CoTrackerTracker
     from tracker.inference.cotracker2 import CoTracker2Tracker
+    from tracker.inference.tapnet import TapnetTracker
     from tracker.models.cotracker2 import CoTracker2
     from tracker.models.cotracker3 import CoTracker3
 
     if isinstance(model, CoTracker3):
         return CoTrackerTracker(model, checkpoint, mode=mode, name=name)
     if isinstance(model, CoTracker2):
-        return CoTracker2Tracker(model, checkpoint, name=name)  # in windows, whatever the mode
-    from tracker.inference.tapnet import TapnetTracker
-
-    return TapnetTracker(model, checkpoint, mode=mode, name=name)
+        return CoTracker2Tracker(model, checkpoint, name=name)
+    # The others run in one way only. It is no error to ask frame by frame for the tracks of a whole clip.
+    if mode == "online" and not FAMILIES[checkpoint.family].judge(asdict(checkpoint.config)).online:
+        causal = '; a causal one is known by "causal" in its file\'s name' if checkpoint.family == "tapir" else ""
+        raise InputError(
+            f"{checkpoint.path}: weights of {checkpoint.name}, which needs a whole clip at once{causal}; "
+            "choose the mode offline"
+        )
+    return TapnetTracker(model, checkpoint, name=name)
 
 
 def file_sha256(path: Path) -> str:

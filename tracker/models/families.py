@@ -54,7 +54,7 @@ class Family:
         licence: of the weights that the authors publish.
         read: the configuration that keys and shapes tell, given the file's name too. Raises ValueError, KeyError or
             IndexError where they tell none.
-        call: the name in `NETWORKS` of a configuration.
+        call: the name of a configuration, in `NETWORKS` where one of such is published.
         judge: what a configuration can do.
     """
 
@@ -203,9 +203,8 @@ def _count_blocks(shapes: Shapes, prefix: str) -> int:
 
 
 def _call_tapir(values: Values) -> str:
-    if not values.get("extra_convs"):
-        return "tapir"
-    return "bootstapir-online" if values.get("causal") else "bootstapir"
+    name = "bootstapir" if values.get("extra_convs") else "tapir"
+    return f"{name}-online" if values.get("causal") else name
 
 
 TAP_RESOLUTION = (256, 256)
@@ -364,14 +363,15 @@ def family_of(keys: Mapping[str, object]) -> Family:
     Raises:
         ValueError: nobody's; the text says what they are, for a sentence about the file.
     """
-    fits = {family.title: [mark for mark in family.marks if mark not in keys] for family in FAMILIES.values()}
-    found = next((family for family in FAMILIES.values() if not fits[family.title]), None)
-    if found is not None:
-        return found
-    title, missing = min(fits.items(), key=lambda fit: len(fit[1]))
+    lacks = {name: [mark for mark in family.marks if mark not in keys] for name, family in FAMILIES.items()}
+    # Of two that lack as much, the one that has more.
+    name = min(FAMILIES, key=lambda name: (len(lacks[name]), -len(FAMILIES[name].marks)))
+    family, missing = FAMILIES[name], lacks[name]
+    if not missing:
+        return family
     begins = ", ".join(sorted({key.split(".")[0] for key in keys})[:4])
     if len(missing) == 1:
-        raise ValueError(f"it seems to be {title}, but {missing[0]} is missing")
+        raise ValueError(f"it seems to be {family.title}, but {missing[0]} is missing")
     raise ValueError(f"a checkpoint of another network (its keys begin with {begins})")
 
 
