@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from tracker.inference.bridge import BridgeRun, bridging_tracker
 from tracker.inference.gaps import Gap
 from tracker.inference.trackers import file_sha256, install_tracker, models_folder
 from tracker.models import MODELS
-from tracker.models.families import Capabilities
+from tracker.models.families import NETWORKS, Capabilities
 from tracker.video import VideoWriter, open_source
 
 
@@ -265,3 +266,16 @@ def test_exports_are_what_they_say():
         assert getattr(package, name).__name__ == name
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = package.nothing
+
+
+def test_the_page_about_teachers_says_of_every_network_what_the_program_says():
+    page = (Path(__file__).parents[2] / "docs" / "teachers.md").read_text(encoding="utf-8")
+    for network in NETWORKS.values():
+        (row,) = [line for line in page.splitlines() if line.startswith(f"| `{network.name}` |")]
+        cells = [cell.strip() for cell in row.strip("|").split("|")]
+        can = network.capabilities
+        assert cells[2:5] == ["yes" if one else "no" for one in (can.online, can.joint, can.confidence)]
+        assert can.resolution is not None
+        assert cells[5] == "{1}x{0}".format(*can.resolution)
+        assert cells[6] == f"[`{network.file}`]({network.published})"
+        assert cells[7].startswith(network.licence.split()[0]) or cells[7] == "as above"
