@@ -31,6 +31,7 @@ def write_report(
     labels: Sequence[Path] | None,
     device: str = "auto",
     tell: Callable[[str], None] = lambda line: None,
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> Report:
     """Compare student and base on the videos that were held back, and write `report.json` and `report.md`.
 
@@ -38,8 +39,10 @@ def write_report(
         labels: the label sets; None where nothing is to be compared.
         device: where the comparison runs.
         tell: told what is being done.
+        should_stop: asked again and again while the two are compared.
 
     Raises:
+        Cancelled: `should_stop` said so; nothing is written.
         InputError: a set or a tracker cannot be read, or the report cannot be written.
     """
     comparison, reason = None, NOT_COMPARED
@@ -47,7 +50,7 @@ def write_report(
         reason = "No video was held back: nothing says whether the student is better."
     elif labels is not None:
         try:
-            comparison = compare_on_held(result, labels, output.resolve().name, device, tell)
+            comparison = compare_on_held(result, labels, output.resolve().name, device, tell, should_stop)
         except InputError as error:
             reason = f"No better: there is nothing to compare on ({error})."
     told = reason if comparison is None else comparison.format_table()
@@ -63,7 +66,12 @@ def write_report(
 
 
 def compare_on_held(
-    result: "Finetuned", labels: Sequence[Path], student: str, device: str, tell: Callable[[str], None]
+    result: "Finetuned",
+    labels: Sequence[Path],
+    student: str,
+    device: str,
+    tell: Callable[[str], None],
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> "Comparison":
     """Both trackers on what people say of the videos that were held back.
 
@@ -99,6 +107,7 @@ def compare_on_held(
         skipped=skipped,
         notes=_once(notes),
         progress=progress,
+        should_stop=should_stop,
     )
 
 
