@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated
 
+import numpy as np
 import typer
 
 from app.cli.bench_effort import made_clips
@@ -50,12 +52,18 @@ def agreement(
 
 
 def _as_labelled(said: "ClipOpinions") -> "Label":
-    """What a labelling job makes of the opinions."""
+    """What a labelling job makes of the opinions, and how that is doubted."""
     from tracker.evaluation.agreement_signal import Label
+    from tracker.labels.doubt import doubt
+    from tracker.labels.native import TrackFile
     from tracker.training.agreement import agree
 
     agreed = agree(said.xy, said.visible, said.certainty)
-    return Label(agreed.xy, agreed.disagreement)
+    count, length = agreed.visible.shape
+    tracks = TrackFile.empty(count, np.arange(length), Fraction(1, 25), said.size_wh)
+    tracks.disagreement, tracks.confidence = agreed.disagreement, agreed.certainty
+    tracks.visibility[:] = 1  # is in the certainty already
+    return Label(agreed.xy, doubt(tracks))
 
 
 def _clips(datasets: list[str], names: frozenset[str], made: int, frames: int) -> "Iterator[tuple[str, LabelledVideo]]":

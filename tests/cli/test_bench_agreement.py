@@ -27,7 +27,7 @@ def test_agreement_measures_data_sets_and_made_clips(tmp_path: Path, monkeypatch
     assert result.stderr == "measuring: drift with lucas-kanade\n" * 2
     found = json.loads(result.stdout)
     assert found["clips"] == [{"group": "real", "video": "drift", "cells": 3 * 4, "bad": 0.0}]
-    assert found["groups"]["real"]["labelling job"] == {"mean": None, "pooled": None}
+    assert found["groups"]["real"]["doubt"] == {"mean": None, "pooled": None}
     assert "| drift | 12 | 0.0 |" in run(*command).stdout
     assert counts == [3, 3]
 

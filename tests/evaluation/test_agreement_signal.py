@@ -57,7 +57,7 @@ def test_who_stands_still_is_wrong_where_the_other_moves_on(tmp_path: Path) -> N
     assert 0 < clip["bad"] < 1
     apart = "does-not-move and lucas-kanade apart"
     assert result["areas"][apart]["drift"] == 1
-    assert result["areas"]["labelling job"]["drift"] == 1
+    assert result["areas"]["doubt"]["drift"] == 1
     # It comes back to where it started, whatever happens, and says nothing of how certain it is.
     assert result["areas"]["round trip of does-not-move, worst so far"]["drift"] == 0.5
     assert result["groups"]["real"] == result["groups"]["all"]
@@ -68,8 +68,8 @@ def test_who_stands_still_is_wrong_where_the_other_moves_on(tmp_path: Path) -> N
 def test_where_nothing_is_wrong_there_is_nothing_to_tell(tmp_path: Path) -> None:
     result = measure_agreement([("real", drift(tmp_path))], (DoesNotMove(), LucasKanade()), partial(labelled_by, 1))
     assert result["clips"][0]["bad"] == 0
-    assert result["groups"]["all"]["labelling job"] == {"mean": None, "pooled": None}
-    assert "| labelling job |  |  |" in format_agreement(result)
+    assert result["groups"]["all"]["doubt"] == {"mean": None, "pooled": None}
+    assert "| doubt |  |  |" in format_agreement(result)
 
 
 def test_the_way_back_starts_where_the_way_out_ended(tmp_path: Path) -> None:

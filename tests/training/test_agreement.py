@@ -46,10 +46,12 @@ def test_of_two_the_more_certain_one_is_taken_and_a_tie_is_hidden():
     assert not label.visible[0, 0]
 
 
-def test_who_does_not_vouch_is_heard_only_where_nobody_does():
-    label = agree(opinions((0, 0), (90, 0)), flags(True, False), sure(0.3, 0))
+def test_who_does_not_vouch_places_nothing_where_somebody_does_but_casts_doubt():
+    label = agree(opinions((0, 0), (90, 0), (90, 0)), flags(True, False, False), sure(0.3, 0, 0))
     assert label.xy[0, 0].tolist() == [0, 0]
-    assert np.isnan(label.disagreement[0, 0])
+    assert label.disagreement[0, 0] == 90
+    assert label.confidence[0, 0] == pytest.approx(0.3)
+    assert label.certainty[0, 0] == pytest.approx(0.1)
     lost = agree(opinions((90, 0)), flags(False), sure(0))
     assert lost.xy[0, 0].tolist() == [90, 0]
     assert lost.confidence[0, 0] == 0

@@ -22,7 +22,7 @@ from tracker.inference.session import Tracker
 
 BAD = 4.0  # pixels at 256x256
 BAR = 0.8  # the area that a doubt worth its name reaches
-JOB = "labelling job"
+JOB = "doubt"
 
 Flags = NDArray[np.bool_]
 Tell = Callable[[str], object]

@@ -19,6 +19,7 @@ class Agreement:
             student loses less by a visible point called hidden than by a hidden one called visible.
         votes, voters: (N, T) uint8, how many saw the point, and of how many.
         confidence: (N, T) float32 in 0..1, the mean of those that vouch for their position, 0 where none does.
+        certainty: (N, T) float32 in 0..1, the mean of all that said anything, also of those that do not vouch.
         disagreement: (N, T) float16 pixels, NaN with one opinion and no round trip.
     """
 
@@ -27,6 +28,7 @@ class Agreement:
     votes: NDArray[np.uint8]
     voters: NDArray[np.uint8]
     confidence: NDArray[np.float32]
+    certainty: NDArray[np.float32]
     disagreement: NDArray[np.float16]
 
     @property
@@ -50,7 +52,8 @@ def agree(
     and less than half of the opinions cannot move it far. Of equals the more certain one is taken, then the first.
 
     The disagreement is the mean distance of the other opinions from that position, and of each opinion from its own
-    round trip (`round_trip_miss`), whichever is more.
+    round trip (`round_trip_miss`), whichever is more. Opinions that do not vouch count too: a tracker that lost a point
+    stays behind, and that is told by how far (docs/benchmarks/agreement.md).
 
     Args:
         xy: (K, N, T, 2) float32 pixels, NaN where an opinion says nothing.
@@ -66,11 +69,11 @@ def agree(
     """
     if visible.shape != xy.shape[:3] or certainty.shape != xy.shape[:3] or xy.shape[3:] != (2,):
         raise ValueError(f"opinions of shapes {xy.shape}, {visible.shape} and {certainty.shape} do not fit together")
-    spoken = np.isfinite(xy).all(axis=3)
+    spoken = np.asarray(np.isfinite(xy).all(axis=3))
     vouching = spoken & (certainty > 0)
     heard = np.where(vouching.any(axis=0), vouching, spoken)
     weight = np.where(vouching, certainty, heard).astype(np.float32)
-    chosen, spread = _medoid(xy, heard, weight)
+    chosen, spread = _medoid(xy, spoken, heard, weight)
     votes = (visible & spoken).sum(axis=0, dtype=np.uint8)
     voters = spoken.sum(axis=0, dtype=np.uint8)
     count = vouching.sum(axis=0)
@@ -86,6 +89,7 @@ def agree(
         votes=votes,
         voters=voters,
         confidence=(total / np.maximum(count, 1)).astype(np.float32),
+        certainty=(total / np.maximum(voters, 1)).astype(np.float32),
         disagreement=np.minimum(spread, np.finfo(np.float16).max).astype(np.float16),
     )
 
@@ -110,15 +114,17 @@ def round_trip_miss(xy: Positions, back: Positions, query_frames: NDArray[np.int
     return np.where(np.isfinite(xy).all(axis=2), miss, np.nan).astype(np.float32)
 
 
-def _medoid(xy: Positions, heard: Flags, weight: NDArray[np.float32]) -> tuple[Positions, NDArray[np.float32]]:
-    """Of the opinions that are heard the one in the middle, and the mean distance of the others, NaN without others."""
-    points = np.where(heard[..., None], xy, 0).astype(np.float32)
+def _medoid(
+    xy: Positions, spoken: Flags, heard: Flags, weight: NDArray[np.float32]
+) -> tuple[Positions, NDArray[np.float32]]:
+    """Of the opinions that are heard the one in the middle; the mean distance of all others, NaN without others."""
+    points = np.where(spoken[..., None], xy, 0).astype(np.float32)
     cost = np.empty(heard.shape, np.float32)
     apart = np.empty(heard.shape, np.float32)
-    others = heard.sum(axis=0) - 1
+    others = spoken.sum(axis=0) - 1
     for k, point in enumerate(points):
-        distance = np.linalg.norm(points - point, axis=3) * heard
-        cost[k] = (distance * weight).sum(axis=0)
+        distance = np.linalg.norm(points - point, axis=3) * spoken
+        cost[k] = (distance * weight * heard).sum(axis=0)
         apart[k] = distance.sum(axis=0)
     cost[~heard] = np.inf
     cheapest = cost <= cost.min(axis=0)
