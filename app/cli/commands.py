@@ -18,6 +18,7 @@ from app.cli.export import export
 from app.cli.finetune import finetune
 from app.cli.import_ import import_
 from app.cli.models import models_app
+from app.cli.pseudo_label import pseudo_label
 from app.cli.render import render
 from app.cli.stabilise import stabilise
 from app.cli.track import track
@@ -51,6 +52,7 @@ def build_app(open_window: OpenWindow, bench_ui: BenchUi) -> typer.Typer:
     app.callback()(_root)
     app.command(OPEN, hidden=True)(_open_command(open_window))
     app.command()(track)
+    app.command(name="pseudo-label")(pseudo_label)
     app.command()(train)
     app.command()(finetune)
     app.command()(export)

@@ -29,9 +29,11 @@ def local_devices(device: str = "auto") -> tuple[str, ...]:
     Raises:
         InputError: "cuda" where there is no graphics card.
     """
+    if device == "cpu":
+        return ("cpu",)
     import torch
 
-    cards = torch.cuda.device_count() if device != "cpu" and torch.cuda.is_available() else 0
+    cards = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if device == "cuda" and not cards:
         raise InputError("cuda: no graphics card that PyTorch can use was found; choose cpu or auto")
     return tuple(f"cuda:{number}" for number in range(cards)) or ("cpu",)

@@ -1,13 +1,11 @@
 """The trackers that label: named on a command line, known by their weights, loaded where they work."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from tracker.files import InputError
 from tracker.inference.session import Tracker
-from tracker.inference.trackers import load_tracker, tracker_info
+from tracker.inference.trackers import file_sha256, load_tracker, tracker_info
 from tracker.labels.label_file import Teacher
 
 MODE_SUFFIXES = ("online", "offline")
@@ -47,9 +45,4 @@ def _parts(name: str) -> tuple[str, str]:
 
 def _described(name: str, tracker_name: str) -> Teacher:
     info = tracker_info(tracker_name)
-    return Teacher(name, info.licence, _sha256(info.weights) if info.weights is not None else "")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
+    return Teacher(name, info.licence, file_sha256(info.weights) if info.weights is not None else "")
