@@ -13,7 +13,8 @@ import torch
 from tests.inference.scenes import panning
 from tests.small_models import small_clip, some_queries
 from tracker.files import InputError
-from tracker.inference.clip_session import CausalSession, ClipSession
+from tracker.inference.causal_session import CausalSession
+from tracker.inference.clip_session import ClipSession
 from tracker.inference.run import TrackRun
 from tracker.inference.session import Cancelled, Prediction
 from tracker.inference.tapnet import TapnetTracker

@@ -1,8 +1,7 @@
-"""Sessions of networks that track every point for itself through a whole clip, or frame by frame: TAPIR, LocoTrack."""
+"""A session of networks that track every point for itself through a whole clip: TAPIR, LocoTrack."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import cast
 
 import cv2
@@ -15,7 +14,6 @@ from tracker.inference.memory import WorkSize
 from tracker.inference.resolution import WorkingResolution, check_queries
 from tracker.inference.session import Cancelled, Prediction, ShouldStop
 from tracker.models.cotracker3 import CoTracker3
-from tracker.models.tapir import CausalState, QueryFeatures, Tapir, join_states
 from tracker.models.tapnet import ClipFeatures, ClipNetwork, Guess, to_output
 
 Image = NDArray[np.uint8]
@@ -37,7 +35,7 @@ class _Work(WorkSize):
         return next(self._network.parameters()).device
 
 
-class _Space:
+class NetworkSpace:
     """Between a video and one network: its resolution and the device that it is on."""
 
     def __init__(self, network: ClipNetwork, width: int, height: int) -> None:
@@ -80,7 +78,9 @@ class _Space:
         return np.array(torch.cat(parts, dim=-1)[0].cpu().numpy(), np.float32)
 
 
-def _asking(should_stop: ShouldStop | None) -> Callable[[], None]:
+def asking(should_stop: ShouldStop | None) -> Callable[[], None]:
+    """What raises Cancelled as soon as `should_stop` says so."""
+
     def ask() -> None:
         if should_stop is not None and should_stop():
             raise Cancelled
@@ -88,17 +88,19 @@ def _asking(should_stop: ShouldStop | None) -> Callable[[], None]:
     return ask
 
 
-def _to_prediction(first: int, ids: Ids, values: Values) -> Prediction:
+def to_prediction(first: int, ids: Ids, values: Values) -> Prediction:
+    """Of `values` from the frame `first` on."""
     tracks, visibility, confidence = (np.ascontiguousarray(values[..., part]) for part in (slice(2), 2, 3))
     return Prediction(first, ids, tracks, visibility, confidence)
 
 
-def _nothing_known(count: int, points: int) -> Values:
+def nothing_known(count: int, points: int) -> Values:
+    """NaN for so many frames and points."""
     return np.full((count, points, 4), np.nan, np.float32)
 
 
 @dataclass(frozen=True)
-class _Asked:
+class Asked:
     """Points that nothing is known of but their queries. Nothing in it is ever changed in place."""
 
     ids: Ids  # (N,)
@@ -109,23 +111,22 @@ class _Asked:
         """(N,) the frames that they start at."""
         return self.queries[:, 0].astype(np.int64)
 
-    def select(self, rows: NDArray[np.bool_]) -> "_Asked":
-        return _Asked(self.ids[rows], self.queries[rows])
+    def select(self, rows: NDArray[np.bool_]) -> "Asked":
+        """Those of a mask."""
+        return Asked(self.ids[rows], self.queries[rows])
 
-    def join(self, ids: Ids, queries: Queries) -> "_Asked":
-        return _Asked(np.concatenate([self.ids, ids]), np.concatenate([self.queries, queries]))
+    def join(self, ids: Ids, queries: Queries) -> "Asked":
+        """With more points after them."""
+        return Asked(np.concatenate([self.ids, ids]), np.concatenate([self.queries, queries]))
 
 
-NOBODY = _Asked(np.zeros(0, np.int64), np.zeros((0, 3), np.float32))
-
-
-# -- the whole clip at once
+NOBODY = Asked(np.zeros(0, np.int64), np.zeros((0, 3), np.float32))
 
 
 @dataclass(frozen=True)
 class _ClipState:
     images: tuple[Image, ...] = ()  # at the network's resolution
-    points: _Asked = NOBODY
+    points: Asked = NOBODY
     finished: bool = False
 
 
@@ -142,7 +143,7 @@ class ClipSession:
     """
 
     def __init__(self, network: ClipNetwork, width: int, height: int) -> None:
-        self._space = _Space(network, width, height)
+        self._space = NetworkSpace(network, width, height)
         self._state = _ClipState()
 
     @property
@@ -189,10 +190,10 @@ class ClipSession:
         prediction = None
         if not self._state.finished and images and len(points.ids):
             inside = points.frames < len(images)
-            values = _nothing_known(len(images), len(points.ids))
+            values = nothing_known(len(images), len(points.ids))
             if inside.any():
                 values[:, inside] = self._track(images, points.select(inside), should_stop)
-            prediction = _to_prediction(0, points.ids, values)
+            prediction = to_prediction(0, points.ids, values)
         self._state = replace(self._state, finished=True, images=())
         return prediction
 
@@ -204,8 +205,8 @@ class ClipSession:
         """Go back to an earlier `snapshot` of this session."""
         self._state = snapshot
 
-    def _track(self, images: tuple[Image, ...], points: _Asked, should_stop: ShouldStop | None) -> Values:
-        ask, space = _asking(should_stop), self._space
+    def _track(self, images: tuple[Image, ...], points: Asked, should_stop: ShouldStop | None) -> Values:
+        ask, space = asking(should_stop), self._space
 
         def work() -> Values:
             ask()
@@ -219,189 +220,3 @@ class ClipSession:
         values[np.arange(len(images))[:, None] < frames] = np.nan
         values[frames, np.arange(len(frames)), :3] = np.column_stack([points.queries[:, 1:], np.ones(len(frames))])
         return values
-
-
-# -- frame by frame
-
-
-@dataclass(frozen=True)
-class _Followed:
-    """Points that have started, with what the network keeps of them. Nothing in it is ever changed in place."""
-
-    asked: _Asked
-    described: QueryFeatures
-    state: CausalState
-    last: NDArray[np.float32]  # (N, 4) values on the last frame seen
-
-    def select(self, rows: NDArray[np.bool_]) -> "_Followed":
-        kept = torch.from_numpy(np.flatnonzero(rows)).to(self.state.narrow.device)
-        described = tuple(grid[:, kept] for grid in self.described)
-        return _Followed(self.asked.select(rows), described, self.state.select(kept), self.last[rows])
-
-    def join(self, other: "_Followed") -> "_Followed":
-        return _Followed(
-            self.asked.join(other.asked.ids, other.asked.queries),
-            tuple(torch.cat(pair, dim=1) for pair in zip(self.described, other.described, strict=True)),
-            join_states([self.state, other.state]),
-            np.concatenate([self.last, other.last]),
-        )
-
-    def to(self, device: torch.device) -> "_Followed":
-        described = tuple(grid.to(device) for grid in self.described)
-        return replace(self, described=described, state=CausalState(*(part.to(device) for part in self.state)))
-
-
-@dataclass(frozen=True)
-class _CausalState:
-    followed: _Followed | None = None
-    waiting: _Asked = NOBODY  # their frames have not come yet, or one of them is the last frame seen
-    image: Image | None = None  # the last frame seen, at the network's resolution
-    seen: int = 0
-    finished: bool = False
-
-    @property
-    def ids(self) -> Ids:
-        """All points, those that are followed first."""
-        known = NOBODY.ids if self.followed is None else self.followed.asked.ids
-        return np.concatenate([known, self.waiting.ids])
-
-
-class CausalSession:
-    """Follows points through frames as they come, with a causal TAPIR; see `TrackingSession`.
-
-    A point starts at its query frame, with nothing of the frames before. There it gets the query's position and
-    visibility 1; its confidence is the network's. Memory grows with the number of points (1 MB each in the published
-    network), not of frames, and every frame takes as long.
-
-    Args:
-        network: a causal one in eval mode. Its weights must be trained ones for the tracks to mean anything.
-        width, height: of the frames, in pixels.
-
-    Raises:
-        ValueError: the network is not causal.
-    """
-
-    def __init__(self, network: Tapir, width: int, height: int) -> None:
-        if not network.config.causal:
-            raise ValueError("only a causal network can track frame by frame")
-        self._network, self._space = network, _Space(network, width, height)
-        self._state = _CausalState()
-
-    @property
-    def frames_seen(self) -> int:
-        """How many frames `step` has been given."""
-        return self._state.seen
-
-    @property
-    def earliest_query(self) -> int:
-        """The last frame seen: all that a new point needs."""
-        return max(0, self._state.seen - 1)
-
-    def add_points(self, queries: Queries, ids: Ids) -> None:
-        """See `TrackingSession`. A fraction of t is cut off."""
-        state = self._state
-        queries = check_queries(queries, ids, state.ids.tolist(), self.earliest_query)
-        self._state = replace(state, waiting=state.waiting.join(np.asarray(ids, np.int64).reshape(-1), queries))
-
-    def remove_points(self, ids: Sequence[int] | Ids) -> None:
-        """See `TrackingSession`."""
-        state, gone = self._state, np.asarray(ids, np.int64).reshape(-1)
-        followed = state.followed and state.followed.select(~np.isin(state.followed.asked.ids, gone))
-        waiting = state.waiting.select(~np.isin(state.waiting.ids, gone))
-        self._state = replace(state, followed=followed, waiting=waiting)
-
-    def step(self, frames: Image, *, should_stop: ShouldStop | None = None) -> Prediction | None:
-        """Track through the next S frames, (S, H, W, 3) uint8 RGB. None where there are no frames or points.
-
-        The frame before is given again where points were added on it.
-
-        Raises:
-            Cancelled: `should_stop`, which is asked before every iteration, said so. The session is as before the call.
-            ValueError: the frames are not of the session's size, or the session is finished.
-        """
-        if self._state.finished:
-            raise ValueError("the session is finished and takes no more frames")
-        images = self._space.resized(frames)
-        if not images:
-            return None
-        self._state, prediction = self._advance(self._state, images, _asking(should_stop))
-        return prediction
-
-    def finish(self, *, should_stop: ShouldStop | None = None) -> Prediction | None:
-        """Give the last frame again if points were added on it. The session takes no frames afterwards.
-
-        Raises:
-            Cancelled: as in `step`.
-        """
-        state, prediction = self._state, None
-        if not state.finished and (state.waiting.frames < state.seen).any():
-            state, prediction = self._advance(state, (), _asking(should_stop))
-        self._state = replace(state, finished=True, image=None)
-        return prediction
-
-    def snapshot(self) -> _CausalState:
-        """All that the session knows. Costs nothing but the memory it keeps alive."""
-        return self._state
-
-    def restore(self, snapshot: _CausalState) -> None:
-        """Go back to an earlier `snapshot` of this session, exactly."""
-        self._state = snapshot
-
-    def _advance(
-        self, state: _CausalState, images: tuple[Image, ...], ask: Callable[[], None]
-    ) -> tuple[_CausalState, Prediction | None]:
-        """The state after the next frames, and what became known."""
-        ids, end = state.ids, state.seen + len(images)
-        followed, waiting = state.followed, state.waiting
-        late = waiting.frames < state.seen
-        first = state.seen - int(late.any())
-        values = _nothing_known(end - first, len(ids))
-        if late.any() and state.image is not None:
-            # These start on the last frame; the others have been there.
-            started, found = self._follow(None, waiting.select(late), (state.image,), ask)
-            if followed is not None:
-                values[0, : len(followed.last)] = followed.last
-            values[0, np.isin(ids, started.asked.ids)] = found[0]
-            followed = started if followed is None else followed.to(self._space.work.device).join(started)
-            waiting = waiting.select(~late)
-        starts = {int(frame) for frame in waiting.frames if frame < end}
-        for begin, stop in pairwise(sorted({state.seen, end} | starts)):
-            new = waiting.frames == begin
-            if followed is None and not new.any():
-                continue
-            piece = images[begin - state.seen : stop - state.seen]
-            followed, found = self._follow(followed, waiting.select(new), piece, ask)
-            waiting = waiting.select(~new)
-            columns = [ids.tolist().index(known) for known in followed.asked.ids.tolist()]
-            values[begin - first : stop - first, columns] = found
-        prediction = _to_prediction(first, ids, values) if len(ids) else None
-        return _CausalState(followed, waiting, images[-1] if images else state.image, end), prediction
-
-    def _follow(
-        self, followed: _Followed | None, new: _Asked, images: tuple[Image, ...], ask: Callable[[], None]
-    ) -> tuple[_Followed, Values]:
-        """Track through `images`, on the first of which the `new` points start; they come last."""
-        network, space = self._network, self._space
-
-        def work() -> tuple[_Followed, Values]:
-            features = space.encode(images, ask)
-            points = self._begin(new, features)
-            if followed is not None:
-                points = followed.to(space.work.device).join(points)
-            stages, state = network.step_stages(
-                features, points.described, points.state, space.work.max_tokens, before_iteration=ask
-            )
-            return replace(points, state=state), space.to_values(stages[-1])
-
-        with torch.inference_mode():
-            points, values = space.work.attempt(work)
-        if len(new.ids):
-            values[0, -len(new.ids) :, :3] = np.column_stack([new.queries[:, 1:], np.ones(len(new.ids))])
-        return replace(points, last=values[-1]), values
-
-    def _begin(self, new: _Asked, features: ClipFeatures) -> _Followed:
-        """Points that start on the first of the encoded frames, before they are tracked."""
-        queries = self._space.to_network(new.queries * np.array([0, 1, 1], np.float32))
-        described = self._network.describe(features, queries)
-        state = self._network.new_state(1, len(new.ids))
-        return _Followed(new, described, state, np.zeros((len(new.ids), 4), np.float32))

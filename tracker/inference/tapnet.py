@@ -3,7 +3,8 @@
 from typing import Any, Literal
 
 from tracker.files import InputError
-from tracker.inference.clip_session import CausalSession, ClipSession
+from tracker.inference.causal_session import CausalSession
+from tracker.inference.clip_session import ClipSession
 from tracker.inference.cotracker2 import WeightsInfo
 from tracker.inference.session import FrameKey, TrackingSession
 from tracker.models.locotrack import LocoTrack

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tracker.models.correlation import build_pyramid
-from tracker.models.tapir_mixer import PAST, Mixer
+from tracker.models.tapir_mixer import PAST, Mixer, Past
 from tracker.models.tapnet import (
     CHANNELS,
     RADIUS,
@@ -95,6 +95,11 @@ class CausalState(NamedTuple):
 def join_states(states: list[CausalState]) -> CausalState:
     """The state of all points from those of pieces of them."""
     return CausalState(*(torch.cat(parts, dim=1) for parts in zip(*states, strict=True)))
+
+
+def _to_state(kept: list[Past], batch: int, points: int) -> CausalState:
+    """From what every iteration kept, (B * N, K, ...) each."""
+    return CausalState(*(torch.stack(parts, dim=1).unflatten(0, (batch, points)) for parts in zip(*kept, strict=True)))
 
 
 # -- parts
@@ -259,7 +264,7 @@ class Tapir(ClipNetwork):
                 features, part, guess, self.config.iterations, state.select(rows), before_iteration
             )
             pieces.append(stages)
-            states.append(kept)
+            states.append(_to_state(kept, *part[0].shape[:2]))
         return join_guesses(pieces), join_states(states)
 
     # -- inside
@@ -293,8 +298,8 @@ class Tapir(ClipNetwork):
         iters: int,
         state: CausalState | None,
         ask: Ask | None,
-    ) -> tuple[list[Guess], CausalState]:
-        """All stages from the first guess on, and the state after them."""
+    ) -> tuple[list[Guess], list[Past]]:
+        """All stages from the first guess on, and what a causal network keeps of each iteration."""
         stages, kept = [first], []
         shape = first.occlusion.shape
         for index, (grid, query) in enumerate(zip(features.grids[1:], queries[1:], strict=True)):
@@ -309,9 +314,8 @@ class Tapir(ClipNetwork):
                 update, last = self.torch_pips_mixer(values, past)
                 guess, described = self._move(grid, guess, described, update.unflatten(0, shape[:2]))
                 stages.append(guess)
-                if self.config.causal:
-                    kept.append(last)
-        return stages, _stack_state(kept, shape) if kept else self.new_state(shape[0], shape[1], 0)
+                kept += [last] if last else []
+        return stages, kept
 
     def _mixer_input(self, grid: FeatureGrid, guess: Guess, described: Tensor) -> Tensor:
         """(B, N, T, inputs). Two zeros stand where other versions of the network are told the position."""
@@ -332,10 +336,6 @@ class Tapir(ClipNetwork):
 
     def _in_cells(self, points: Tensor, level: Tensor) -> Tensor:
         return scaled(points, self.config.resolution, (level.shape[2], level.shape[3]))
-
-
-def _stack_state(kept: list[tuple[Tensor, Tensor]], shape: torch.Size) -> CausalState:
-    return CausalState(*(torch.stack(parts, dim=1).unflatten(0, shape[:2]) for parts in zip(*kept, strict=True)))
 
 
 def _correlate_as_square(level: Tensor, vectors: Tensor, centres: Tensor) -> Tensor:

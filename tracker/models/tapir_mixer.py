@@ -7,6 +7,8 @@ from torch.nn import functional as F
 KERNEL = 3  # frames that a convolution sees
 PAST = KERNEL - 1
 
+Past = tuple[Tensor, Tensor]  # (M, PAST, width) and (M, PAST, 4 * width), or (M, K, ...) of the K blocks
+
 
 class ChannelMixer(nn.Module):
     """Looks at all channels of one frame."""
@@ -32,14 +34,15 @@ class MixerBlock(nn.Module):
         self.layer_norm_1 = nn.LayerNorm(width, bias=False)
         self.conv_channels_mixer = ChannelMixer(width)
 
-    def forward(self, x: Tensor, past: tuple[Tensor, Tensor] | None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """(M, T, width), the last two inputs of both convolutions before (causal) -> the same after it."""
+    def forward(self, x: Tensor, past: Past | None) -> tuple[Tensor, Past | None]:
+        """(M, T, width), the last two inputs of both convolutions before -> the same after it; causal blocks only."""
         narrow = self._with_past(self.layer_norm(x), past[0] if past else None)
         wide = F.gelu(_over_time(self.mlp1_up, narrow), approximate="tanh")
         wide = self._with_past(wide, past[1] if past else None)
         x = x + _over_time(self.mlp1_up_1, wide).unflatten(-1, (x.shape[-1], 4)).sum(-1)
         x = x + self.conv_channels_mixer(self.layer_norm_1(x))
-        return x, (narrow[:, -PAST:], wide[:, -PAST:])
+        # Copies: views would keep all frames of all blocks in memory.
+        return x, (narrow[:, -PAST:].clone(), wide[:, -PAST:].clone()) if self.causal else None
 
     def _with_past(self, x: Tensor, past: Tensor | None) -> Tensor:
         if past is not None:
@@ -68,7 +71,7 @@ class Mixer(nn.Module):
         self.linear_1 = nn.Linear(width, outputs)
         self.blocks = nn.ModuleList(MixerBlock(width, causal) for _ in range(blocks))
 
-    def forward(self, x: Tensor, past: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    def forward(self, x: Tensor, past: Past | None = None) -> tuple[Tensor, Past | None]:
         """(M, T, inputs) -> (M, T, outputs).
 
         Args:
@@ -76,11 +79,14 @@ class Mixer(nn.Module):
                 zeros where None. Causal networks only.
 
         Returns:
-            The result, and the `past` of the frames that follow.
+            The result, and the `past` of the frames that follow; None from a network that is not causal.
         """
         x, kept = self.linear(x), []
         for i, block in enumerate(self.blocks):
             x, last = block(x, (past[0][:, i], past[1][:, i]) if past else None)
-            kept.append(last)
+            kept += [last] if last else []
+        x = self.linear_1(self.layer_norm(x))
+        if not kept:
+            return x, None
         narrow, wide = zip(*kept, strict=True)
-        return self.linear_1(self.layer_norm(x)), (torch.stack(narrow, dim=1), torch.stack(wide, dim=1))
+        return x, (torch.stack(narrow, dim=1), torch.stack(wide, dim=1))
