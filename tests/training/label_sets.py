@@ -1,5 +1,6 @@
 """Label sets of small videos whose motion is known, and a small network to fine-tune."""
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -65,8 +66,8 @@ def label_set(folder: Path, videos: int = 3, frames: int = 12) -> LabelSet:
     return labels
 
 
-def write_base(path: Path, kind: str = "online", **facts: str) -> Path:
-    """Random weights of a tiny network."""
-    network = new_network(tiny_config(kind).model, 1)
+def write_base(path: Path, *, matching: bool = False, **facts: str) -> Path:
+    """Random weights of a tiny network, which works at 32 x 32."""
+    network = new_network(replace(tiny_config().model, matching=matching), 1)
     save_checkpoint(path, network, {"licence": "Apache-2.0", **facts})
     return path

@@ -1,5 +1,6 @@
 """Two processes with half a batch each against one with all of it."""
 
+import json
 import os
 import socket
 import subprocess
@@ -9,9 +10,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.training.one_of_several import Share, shared_config
+from tests.training.label_sets import label_set, write_base
+from tests.training.one_of_several import Share, fine_tune, shared_config
+from tests.training.test_finetune import TOML
 from tracker.files import InputError
-from tracker.training.distributed import joined_group
+from tracker.labels.label_set import Decision
+from tracker.training.distributed import Group, joined_group
 from tracker.training.loop import Trainer
 from tracker.training.state import read_start
 
@@ -24,11 +28,26 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def run_processes(count, folder, *stops):
+@pytest.fixture(scope="module")
+def together(tmp_path_factory):
+    """A folder in which two processes, started as torchrun does, have trained and fine-tuned."""
+    folder = tmp_path_factory.mktemp("together")
+    labels = label_set(folder, videos=3)
+    for name in labels.names():
+        labels.decide(Decision("verdict", name, "accepted"))
+    write_base(folder / "base.safetensors", matching=True)
+    text = TOML.replace("frames = [6, 6]", "frames = [5, 7]") + "disturbance = 2.0\n"
+    text = text.replace("learning_rate = 0.01", "learning_rate = 3e-3\nepsilon = 1e-2")
+    (folder / "small.toml").write_text(text)
+    run_processes(2, folder)
+    return folder
+
+
+def run_processes(count, folder):
     """As torchrun starts them."""
     shared = {"WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
     shared |= {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
-    command = [sys.executable, "-m", "tests.training.one_of_several", str(folder), *map(str, stops)]
+    command = [sys.executable, "-m", "tests.training.one_of_several", str(folder)]
     processes = [
         subprocess.Popen(
             command,
@@ -50,12 +69,11 @@ def run_processes(count, folder, *stops):
             process.wait()
 
 
-def test_two_are_one(tmp_path):
+def test_two_are_one(together):
     alone = Trainer(shared_config(1), Share(0, 1))
     summary = alone.run()
 
-    run_processes(2, tmp_path, 2, 4)  # after two steps each goes on with clips of its own
-    start = read_start(tmp_path, alone.config.model)
+    start = read_start(together / "trained", alone.config.model)
     assert start.state is not None
     assert alone.average is not None
     assert start.state["step"] == summary.step == 4
@@ -82,3 +100,15 @@ def test_alone_without_torchrun(monkeypatch):
 def test_no_graphics_card():
     with pytest.raises(InputError, match="no graphics card"), joined_group("cuda"):
         pass
+
+
+def test_two_fine_tune_as_one(together):
+    """Queries, disturbances, lengths and synthetic clips hang on the clip's number, not on the process."""
+    alone = fine_tune(together, together / "alone", Group())
+    two = json.loads((together / "curve.json").read_text())
+    assert len(alone) == len(two) == 4
+    for step, other in zip(alone, two, strict=True):
+        assert step == pytest.approx(other, rel=2e-4, abs=1e-5)
+    assert alone[0]["matching"] > 0
+    totals = [step["total"] for step in alone]
+    assert max(totals) - min(totals) > 1e-2  # the steps are not all alike

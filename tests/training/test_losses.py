@@ -8,7 +8,7 @@ import torch
 
 from tests.reference import fixture, needs_reference
 from tracker.models.output import WindowIterations
-from tracker.training.losses import Losses, stage_one_loss
+from tracker.training.losses import LossConfig, Losses, stage_one_loss
 from tracker.training.samples import Clips
 
 
@@ -122,3 +122,46 @@ def test_nothing_valid_is_no_error():
     clips = truth(torch.zeros(1, 2, 1, 2), valid=torch.zeros(1, 2, 1, dtype=torch.bool))
     losses = stage_one_loss([one_window(torch.ones(2, 1, 2, 1, 2))], clips, torch.zeros(1, 1, 3), "offline")
     assert (float(losses.track), float(losses.invisible)) == (0, 0)
+
+
+def random_case(seed=0, batch=2, frames=4, points=5):
+    chance = torch.Generator().manual_seed(seed)
+    shape = (batch, frames, points)
+    tracks = torch.randn(3, *shape, 2, generator=chance) * 9
+    logits = [torch.randn(3, *shape, generator=chance) for _ in range(2)]
+    visible = torch.rand(shape, generator=chance) < 0.7
+    valid = torch.rand(shape, generator=chance) < 0.8
+    return [one_window(tracks, *logits)], truth(torch.zeros(*shape, 2), visible, valid), torch.zeros(batch, points, 3)
+
+
+def test_labels_that_are_all_alike_count_as_published():
+    windows, clips, queries = random_case()
+    plain = stage_one_loss(windows, clips, queries, "online")
+    alike = clips._replace(weight=torch.full_like(clips.tracks[..., 0], 4.0), judged=torch.ones_like(clips.valid))
+    for one, other in zip(plain, stage_one_loss(windows, alike, queries, "online"), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)
+
+
+def test_weights_and_judgements_by_hand():
+    # Two points off by 1 and by 3, the first four times as trusted and the only one whose visibility was judged.
+    windows = [one_window([[[[[1, 1], [3, 3]]]]], visibility=torch.tensor([[[[2.0, -5.0]]]]))]
+    clips = truth(torch.zeros(1, 1, 2, 2))
+    clips = clips._replace(weight=torch.tensor([[[4.0, 1.0]]]), judged=torch.tensor([[[True, False]]]))
+    losses = stage_one_loss(windows, clips, torch.zeros(1, 2, 3), "offline")
+    assert float(losses.track) == pytest.approx((4 * 0.5 * 1 + 0.5 * 9) / 5)
+    assert float(losses.visibility) == pytest.approx(math.log(1 + math.exp(-2)), rel=1e-4)
+    assert float(losses.confidence) == pytest.approx(math.log(2), rel=1e-4)
+
+
+def test_what_nobody_judged_teaches_nothing_of_visibility():
+    windows, clips, queries = random_case()
+    losses = stage_one_loss(windows, clips._replace(judged=torch.zeros_like(clips.valid)), queries, "online")
+    assert float(losses.visibility) == float(losses.confidence) == 0
+    assert float(losses.track) > 0
+
+
+def test_factors_of_the_second_stage():
+    windows, clips, queries = random_case()
+    losses = stage_one_loss(windows, clips, queries, "online", LossConfig(visibility=0.0, confidence=0.0))
+    assert float(losses.total) == pytest.approx(0.05 * float(losses.track) + 0.01 * float(losses.invisible))
+    assert float(losses.visibility) > 0

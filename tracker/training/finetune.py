@@ -141,8 +141,8 @@ def finetune(
     found_base = read_base(base)
     found = find_videos(sets, settings.trusted)
     results = Output(output, dtype=getattr(torch, found_base.info.dtype))
-    start = read_start(output, found_base.config) if resume else found_base.start
     before = _read_description(output) if resume else {}
+    start = read_start(output, found_base.config) if resume else found_base.start
     training, held = _divide(found.videos, settings, before.get("held"))
     description = _describe(settings, found_base, held)
     for key in ("stage", "base_sha256"):
