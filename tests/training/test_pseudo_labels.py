@@ -13,7 +13,7 @@ from tracker.inference.cotracker import CoTrackerTracker
 from tracker.labels.label_file import LabelFile, Teacher, read_labels, write_labels
 from tracker.labels.table import Source, State
 from tracker.training.label_passes import round_trip, track_shot
-from tracker.training.pseudo_labels import LabelSettings, Skipped, label_video
+from tracker.training.pseudo_labels import LabelSettings, Skipped, _shared, label_video
 from tracker.training.teachers import LoadedTeacher, load_teachers
 from tracker.video import open_source
 
@@ -109,6 +109,10 @@ def test_an_ensemble_keeps_what_each_said(two_shots, tmp_path):
     assert chosen[told].all()
     assert tracks.disagreement is not None
     assert np.nanmax(tracks.disagreement) > 1  # a network that knows nothing
+    sure = tracks.visibility * tracks.confidence
+    assert ((sure[told] >= 0) & (sure[told] <= 1)).all()
+    assert len(np.unique(sure[told])) > 100
+    assert (tracks.confidence[told] > 0).all()  # the network never gives a point up
     both = said.visible[:2].all(axis=0)
     inside = ((tracks.xy >= -0.5) & (tracks.xy <= [WIDTH - 0.5, HEIGHT - 0.5])).all(axis=2)
     assert (tracks.state[both & inside] == State.VISIBLE).all()
@@ -116,6 +120,17 @@ def test_an_ensemble_keeps_what_each_said(two_shots, tmp_path):
     assert read_labels(tmp_path / "a.npz").origin == labels.origin
     write_labels(tmp_path / "b.npz", label_video(two_shots, settings, teachers))
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+
+
+def test_what_several_are_sure_of_is_the_mean_of_what_each_is():
+    visibility = np.array([0.8, 0.4], np.float32).reshape(2, 1, 1)
+    confidence = np.array([0.5, 1.0], np.float32).reshape(2, 1, 1)
+    certainty = (visibility * confidence).mean(axis=0)
+    seen, sure = _shared(visibility, certainty)
+    assert seen[0, 0] == pytest.approx(0.6)
+    assert (seen * sure)[0, 0] == pytest.approx(0.4)
+    lost = np.zeros((2, 1, 1), np.float32)
+    assert _shared(lost, lost[0])[1][0, 0] == 0
 
 
 def test_teachers_are_drawn_by_the_seed(two_shots):

@@ -189,7 +189,7 @@ def _label_shot(
     label = agree(
         np.stack([one.xy for one in said]),
         np.stack([one.visible for one in said]),
-        np.nan_to_num(np.stack([one.confidence for one in said])),
+        np.nan_to_num(np.stack([one.visibility * one.confidence for one in said])),
         trips=np.stack([one.xy for one in trips]) if trips else None,
         query_frames=np.rint(queries[:, 0]).astype(np.int64) - shot[0],
     )
@@ -197,14 +197,23 @@ def _label_shot(
         own = said[0]
         probabilities = own.visibility, own.confidence
         return _Label(shot, asked[0].teacher.name, queries, own.xy, own.visible, *probabilities, label.disagreement)
-    share = (label.votes / np.maximum(label.voters, 1)).astype(np.float32)
-    told = label.voters > 0
-    probabilities = _where(told, share), _where(told, label.confidence)
+    probabilities = _shared(np.stack([one.visibility for one in said]), label.certainty)
     return _Label(shot, ALL, queries, label.xy, label.visible, *probabilities, label.disagreement, (*said, *trips))
 
 
-def _where(told: NDArray[np.bool_], values: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.where(told, values, np.nan).astype(np.float32)
+def _shared(
+    visibility: NDArray[np.float32], certainty: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Visibility and confidence of a label of K opinions, of their visibility (K, N, S) and mean certainty (N, S).
+
+    The mean visibility, and the mean confidence weighted by it: their product is the mean certainty, as of one opinion.
+    """
+    told = np.isfinite(visibility)
+    count = told.sum(axis=0)
+    mean = np.where(told, visibility, 0).sum(axis=0) / np.maximum(count, 1)
+    seen = np.where(mean > 0, mean, 1)
+    shared = np.where(count > 0, mean, np.nan), np.where(count > 0, certainty / seen, np.nan)
+    return shared[0].astype(np.float32), shared[1].astype(np.float32)
 
 
 def _tracks(labels: Sequence[_Label], source: FrameSource) -> TrackFile:
