@@ -97,7 +97,7 @@ class CheatSheet(QDialog):
     def _section(self, title: str, rows: list[tuple[str, str]]) -> QGridLayout:
         grid = QGridLayout()
         grid.setHorizontalSpacing(14)
-        grid.setVerticalSpacing(2)
+        grid.setVerticalSpacing(0)
         heading = QLabel(title.replace("&", ""))
         font = heading.font()
         font.setBold(True)

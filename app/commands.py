@@ -5,6 +5,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from app.actions import Action
+from app.curation_commands import curation_actions, file_actions
 from app.document.view_state import ColourBy
 from app.panels.wording import tracker_title
 from app.theme import Theme
@@ -27,6 +28,7 @@ def all_actions(window: "MainWindow") -> Iterator[Action]:
     yield from _go(window)
     yield from _track(window)
     yield from track_actions(window)
+    yield from curation_actions(window)
     yield from _view(window)
     yield from vfx_actions(window, VIEW)
     yield from _themes(window)
@@ -38,6 +40,7 @@ def _file(window: "MainWindow") -> Iterator[Action]:
     files, edit, tr, is_open = window.files, window.editing, window.tr, window.is_open
     yield Action("file.open", tr("Open video or project…"), ("Ctrl+O",), files.ask_open, FILE)
     yield Action("file.open_folder", tr("Open folder of frames…"), ("Ctrl+Shift+O",), files.ask_open_folder, FILE)
+    yield from file_actions(window, FILE)
     yield Action("file.demo", tr("Open the demo clip"), (), files.open_demo, FILE)
     yield Action("file.save", tr("Save"), ("Ctrl+S",), files.save, FILE, is_open)
     yield Action("file.save_as", tr("Save as…"), ("Ctrl+Shift+S",), files.save_as, FILE, is_open)

@@ -10,6 +10,9 @@ WIDE = 1600  # pixels of a window in which timeline and filmstrip have room side
 
 HIGH = 900  # pixels of a window in which two panels have room above one another
 
+LABELS_WIDTH = 310
+LABELS = "labels"  # the panel that is there while a label set is open, with or without a video
+
 LEFT, RIGHT, BOTTOM = (
     Qt.DockWidgetArea.LeftDockWidgetArea,
     Qt.DockWidgetArea.RightDockWidgetArea,
@@ -38,6 +41,7 @@ class Docks:
         """
         self._window = window
         self._layout = layout
+        self._shown = self._has_labels = False
         self._docks = {panel.name: self._make(panel) for panel in panels}
         self._title_timer = QTimer(window)
         self._title_timer.setSingleShot(True)
@@ -77,15 +81,29 @@ class Docks:
 
     def show(self, shown: bool) -> None:
         """Panels are there while a video is open, laid out as the person left them."""
+        if shown == self._shown and shown:
+            return  # one video follows another
         if not shown:
-            if any(dock.isVisible() for dock in self):
+            if self._shown:
                 self._layout = self._window.saveState()
             for dock in self:
-                dock.hide()
+                dock.setVisible(self._has_labels and dock is self[LABELS])
         elif not self._layout.isEmpty():
             self._window.restoreState(self._layout)
+            self.show_labels(self._has_labels)
         else:
             self._lay_out()
+            self.show_labels(self._has_labels)
+        self._shown = shown
+
+    def show_labels(self, shown: bool) -> None:
+        """The label set's panel comes in front, or goes."""
+        self._has_labels = shown
+        self[LABELS].setVisible(shown)
+        if shown:
+            self[LABELS].raise_()
+            if not self._shown:
+                self._window.resizeDocks([self[LABELS]], [LABELS_WIDTH], Qt.Orientation.Horizontal)
 
     def _lay_out(self) -> None:
         for dock in self:

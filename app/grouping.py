@@ -46,7 +46,7 @@ class Grouping(OnOpenDocument):
         """Whether tracks are selected and a range is chosen."""
         return self._window.editing.has_selection() and self.span() is not None
 
-    def _ids(self) -> tuple[int, ...]:
+    def ids(self) -> tuple[int, ...]:
         """The tracks of the chosen cells, else the selected ones."""
         chosen = self._view.cell_range[0] if self._view.cell_range is not None else self._view.selection
         return tuple(i for i in chosen if i in self._document.table)
@@ -149,7 +149,7 @@ class Grouping(OnOpenDocument):
         """Fill the chosen range of the selected tracks between the positions around it."""
         span = self.span()
         if span is not None:
-            self._document.interpolate(self._ids(), *span, method=method)
+            self._document.interpolate(self.ids(), *span, method=method)
 
     def end_in_mattes(self) -> None:
         """Tracks are over where they first come into a garbage matte; the selected ones, or all."""
@@ -193,10 +193,10 @@ class Grouping(OnOpenDocument):
         """Approve the chosen cells."""
         span = self.span()
         if span is not None:
-            self._document.approve(self._ids(), *span)
+            self._document.approve(self.ids(), *span)
 
     def clear_range(self) -> None:
         """The chosen cells become unlabelled."""
         span = self.span()
         if span is not None:
-            self._document.clear(self._ids(), *span)
+            self._document.clear(self.ids(), *span)

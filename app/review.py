@@ -62,21 +62,26 @@ class Review(QObject):
 
     def go(self, track_id: int, start: int, end: int, worst: int) -> None:
         """Show a span: its track alone selected, its worst frame, close up; played if that is wanted."""
+        if self.look_at(track_id, start, end, worst, plays=self.loops):
+            self._window.docks.raise_("review")
+
+    def look_at(self, track_id: int, start: int, end: int, worst: int, *, plays: bool) -> bool:
+        """The same with the panels as they are; False where there is no such track."""
         window, document = self._window, self._window.document
         if document is None or track_id not in document.table:
-            return
+            return False
         window.playback.stop()
         self._span = (track_id, start, end)
-        window.docks.raise_("review")
         window.view.select([track_id])
         window.navigation.go_to(worst)
         area = self._surroundings(document, track_id, start, end)
         if area is not None:
             window.canvas.camera.show(area)
-        if self.loops:
+        if plays:
             window.view.loop_range = (max(0, start - AROUND), min(document.table.n_frames, end + AROUND))
             window.view.loop = True
             window.playback.play()
+        return True
 
     def _surroundings(self, document: Document, track_id: int, start: int, end: int) -> QRectF | None:
         """The part of the picture in which the track moves meanwhile, and enough around it to know the place by.
@@ -95,17 +100,50 @@ class Review(QObject):
 
     def approve(self) -> None:
         """Approve the span that is looked at and go on; where none is, the span around the playhead."""
-        window, span, document = self._window, self._span, self._window.document
-        if document is None or span is None or span[0] not in document.table or window.view.primary != span[0]:
-            window.editing.approve()
+        span, document = self._looked_at(), self._window.document
+        if document is None or span is None:
+            self._window.editing.approve()
             return
+        document.approve([span[0]], *span[1:])
+        self._go_on(self.tr("Approved. {}"))
+
+    def reject(self) -> None:
+        """Take away the span that is looked at and go on; where none is, the chosen frames of the selected tracks."""
+        span, document, chosen = self._looked_at(), self._window.document, self._window.grouping.span()
+        if document is None:
+            return
+        if self._window.view.cell_range is not None or span is None:
+            if chosen is None:
+                self._window.show_message(self.tr("Choose frames first: with I and O, or in the timeline."))
+            else:
+                document.reject(self._window.grouping.ids(), *chosen)
+            return
+        document.reject([span[0]], *span[1:])
+        self._go_on(self.tr("Rejected. {}"))
+
+    def approve_tracks(self) -> None:
+        """Approve the selected tracks from their first frame to their last."""
+        if self._window.document is not None:
+            self._window.document.approve(self._window.view.selection, 0, self._window.document.table.n_frames)
+
+    def reject_tracks(self) -> None:
+        """Take away all that is known of the selected tracks."""
+        if self._window.document is not None:
+            self._window.document.reject(self._window.view.selection, 0, self._window.document.table.n_frames)
+
+    def _looked_at(self) -> tuple[int, int, int] | None:
+        """The span that is looked at, if its track is still the one that keys act on."""
+        span, document = self._span, self._window.document
+        if document is None or span is None or span[0] not in document.table or self._window.view.primary != span[0]:
+            return None
+        return span
+
+    def _go_on(self, said: str) -> None:
+        """The span that is looked at was decided on: to the next one."""
         self._span = None
-        track_id, start, end = span
-        document.approve([track_id], start, end)
-        queue = window.review_panel.queue
-        went_on = window.review_panel.go_on() if queue.current is not None else window.review_panel.go_next()
-        if not went_on:
-            window.show_message(self.tr("Approved. {}").format(self._nothing("")).strip())
+        panel = self._window.review_panel
+        if not (panel.go_on() if panel.queue.current is not None else panel.go_next()):
+            self._window.show_message(said.format(self._nothing("")).strip())
 
     def toggle_loop(self) -> None:
         """Play spans round and round, or not."""

@@ -9,8 +9,9 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLay
 
 
 class StartPage(QWidget):
-    """Open, demo, what was opened lately, and what was never saved."""
+    """Open, demo, what was opened lately, and what was never saved; of an open label set how to begin."""
 
+    begin_requested = Signal()
     open_requested = Signal()
     demo_requested = Signal()
     path_requested = Signal(object)
@@ -31,14 +32,17 @@ class StartPage(QWidget):
         open_button.clicked.connect(self.open_requested)
         demo_button = QPushButton(self.tr("Try the demo clip"))
         demo_button.clicked.connect(self.demo_requested)
-        for button in (open_button, demo_button):
+        self.begin_button = QPushButton(self.tr("Begin with what is most in doubt"))
+        self.begin_button.clicked.connect(self.begin_requested)
+        for button in (open_button, demo_button, self.begin_button):
             button.setMinimumSize(200, 36)
         buttons = QHBoxLayout()
         buttons.addWidget(open_button)
         buttons.addWidget(demo_button)
         buttons.addStretch()
-        drop = QLabel(self.tr("or drop a video, a folder of frames or a project anywhere in this window"))
+        drop = QLabel(self.tr("or drop a video, a folder of frames, a project or a label set anywhere in this window"))
         drop.setEnabled(False)
+        self.label_set_text = QLabel(wordWrap=True)
 
         column = QFrame()
         column.setMaximumWidth(640)
@@ -51,6 +55,8 @@ class StartPage(QWidget):
         inner.addLayout(buttons)
         inner.addWidget(drop)
         inner.addSpacing(18)
+        inner.addWidget(self.label_set_text)
+        inner.addWidget(self.begin_button, 0, Qt.AlignmentFlag.AlignLeft)
         inner.addLayout(self._lists)
         outer = QVBoxLayout(self)
         outer.addStretch(2)
@@ -60,6 +66,15 @@ class StartPage(QWidget):
         row.addStretch()
         outer.addLayout(row)
         outer.addStretch(3)
+        self.show_label_set("", False)
+
+    def show_label_set(self, text: str, may_begin: bool) -> None:
+        """What to say of an open label set, "" where none is; and whether a video of it can be begun with."""
+        self.label_set_text.setText(text)
+        self.label_set_text.setVisible(bool(text))
+        self.begin_button.setVisible(may_begin)
+        if may_begin:
+            self.begin_button.setFocus()
 
     def set_files(self, recent: Sequence[Path], unsaved: Sequence[tuple[Path, str]]) -> None:
         """Show recent files and unsaved projects; those are (path, what it holds)."""

@@ -23,9 +23,10 @@ from PySide6.QtWidgets import (
 from app.actions import ActionRegistry
 from app.bridging import Bridging
 from app.cache_dialog import CacheDialog, apply_cache_settings
-from app.canvas import CanvasView, Legend
+from app.canvas import CanvasView, Legend, TeacherLegend
 from app.cheat_sheet import CheatSheet
 from app.commands import all_actions
+from app.curating import Curating
 from app.docks import BOTTOM, LEFT, RIGHT, Docks, Panel
 from app.document.changes import Change
 from app.document.project import Document
@@ -39,10 +40,12 @@ from app.mask_files import MaskFiles
 from app.menus import Menus
 from app.navigation import Navigation
 from app.panels import (
+    CheckBar,
     CompareBar,
     Curves,
     Filmstrip,
     HistoryPanel,
+    LabelSetPanel,
     MaskPanel,
     ReviewPanel,
     RunPanel,
@@ -58,8 +61,10 @@ from app.playback import Playback
 from app.review import Review
 from app.settings import Settings
 from app.solving import Solving
+from app.spot_checking import SpotChecking
 from app.start_page import StartPage
 from app.takes import Takes
+from app.teacher_ghosts import TeacherGhosts
 from app.theme import Theme, apply_theme
 from app.tracker_choice import TrackerChoice
 from app.tracking import Tracking
@@ -98,6 +103,9 @@ class MainWindow(QMainWindow):
         self.review = Review(self)
         self.plates = Plates(self)
         self.solving = Solving(self)
+        self.ghosts = TeacherGhosts(self)
+        self.curating = Curating(self)
+        self.checking = SpotChecking(self)
         self.registry = ActionRegistry(self)
         for action in all_actions(self):
             self.registry.add(action)
@@ -114,23 +122,24 @@ class MainWindow(QMainWindow):
 
     def _build_parts(self) -> None:
         self.canvas = CanvasView(None, self.view)
-        self.legend = Legend(self.view)
+        self.legend, self.teacher_legend = Legend(self.view), TeacherLegend(self.view)
         self.transport = Transport(None, self.view)
-        self.compare_bar = CompareBar(None, self.view)
+        self.compare_bar, self.check_bar = CompareBar(None, self.view), CheckBar()
         self.start_page = StartPage()
         video = QWidget()
         column = QVBoxLayout(video)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.canvas, 1)
-        column.addWidget(self.legend)
-        column.addWidget(self.compare_bar)
+        for below in (self.legend, self.teacher_legend, self.compare_bar, self.check_bar):
+            column.addWidget(below)
         column.addWidget(self.transport)
         self._pages = QStackedWidget()
         self._pages.addWidget(self.start_page)
         self._pages.addWidget(video)
         self.setCentralWidget(self._pages)
 
+        self.label_set_panel = LabelSetPanel()
         self.track_list = TrackList(None, self.view)
         self.timeline = Timeline(None, self.view)
         self.run_panel = RunPanel(None, self.view)
@@ -142,7 +151,8 @@ class MainWindow(QMainWindow):
         self.curves = Curves(None, self.view)
         self.status = StatusWidgets(self)
         panels = (
-            Panel("tracks", self.tr("Tracks"), self.track_list, LEFT),
+            Panel("tracks", self.tr("Tracks"), self.track_list, LEFT, "tracks"),
+            Panel("labels", self.tr("Label set"), self.label_set_panel, LEFT, "tracks"),
             Panel("masks", self.tr("Masks"), self.mask_panel, LEFT, "left"),
             Panel("run", self.tr("Tracking"), self.run_panel, RIGHT, "run"),
             Panel("review", self.tr("Review"), self.review_panel, RIGHT, "run"),
@@ -176,7 +186,7 @@ class MainWindow(QMainWindow):
         self.mask_panel.hidden_masks_changed.connect(self.canvas.set_hidden_masks)
         for panel in (
             *(self.run_panel, self.transport, self.track_list, self.mask_panel),
-            self.compare_bar,
+            *(self.compare_bar, self.label_set_panel),
         ):
             panel.action_requested.connect(self.registry.trigger)
         self.run_panel.tracker_chosen.connect(self.trackers.use)
@@ -214,6 +224,7 @@ class MainWindow(QMainWindow):
     def set_document(self, document: Document | None, source: FrameSource | None) -> None:
         """Show this document and its video; the old one is closed."""
         self.plates.close_dialog()
+        self.curating.leave()
         self.tracking.set_document(None)
         self.bridging.set_document(None)
         self.review.set_document(None)
@@ -235,7 +246,7 @@ class MainWindow(QMainWindow):
             *(self.mask_panel, self.filmstrip, self.curves, self.compare_bar),
         ):
             part.set_document(document)
-        for service in (self.tracking, self.bridging, self.review, self.solving):
+        for service in (self.tracking, self.bridging, self.review, self.solving, self.curating):
             service.set_document(document)
         if document is not None and source is not None:
             stop_changes = document.changed.subscribe(self._document_changed)
@@ -431,6 +442,8 @@ class MainWindow(QMainWindow):
         self.filmstrip.stop()
         self.tracking.close()
         self.set_document(None, None)
+        for service in (self.checking, self.ghosts, self.curating):
+            service.close()
         self.settings.layout = (self.saveGeometry(), self.docks.layout)
         super().closeEvent(event)
 

@@ -8,6 +8,7 @@ from app.canvas.highlight_item import HighlightItem
 from app.canvas.mask_item import MaskItem
 from app.canvas.overlay_item import OverlayItem
 from app.canvas.skeleton_item import SkeletonItem
+from app.canvas.teacher_item import TeacherItem
 from app.document.changes import Change
 from app.document.project import Document
 
@@ -26,6 +27,7 @@ WATCHED = frozenset(
         "hidden",
         "mask",
         "take",
+        "show_teachers",
     }
 )
 
@@ -35,7 +37,7 @@ class Layers:
 
     Attributes:
         appearance: shapes and colours of the points.
-        overlay, highlight, masks: the items that others speak to.
+        overlay, highlight, masks, teachers: the items that others speak to.
     """
 
     def __init__(self, canvas: "CanvasView", document: Document, box: Any) -> None:
@@ -47,7 +49,8 @@ class Layers:
         self.highlight = HighlightItem(canvas, self.appearance)
         self._skeleton = SkeletonItem(canvas, document, self.appearance)
         ghost = GhostItem(canvas, document, self.appearance)
-        self._items: list[Any] = [self.masks, self._skeleton, ghost, self.overlay, self.highlight]
+        self.teachers = TeacherItem(canvas, document)
+        self._items: list[Any] = [self.masks, self._skeleton, ghost, self.overlay, self.highlight, self.teachers]
         for z, item in enumerate(self._items, start=1):
             item.setZValue(z)
             box.addItem(item, ignoreBounds=True)

@@ -27,6 +27,7 @@ from app.canvas.tool import Pointer, Tool
 from app.canvas.tool_item import ToolItem
 from app.canvas.tools import make_tools
 from app.canvas.viewport import Viewport
+from app.curation.teachers import TeacherPaths
 from app.document.project import Document
 from app.document.view_state import ViewState
 
@@ -162,6 +163,11 @@ class CanvasView(QWidget):
         """Propose points (K, 2) float32 on the picture, or take the proposal away."""
         self._tool_item.proposed = points
         self._tool_item.update()
+
+    def set_teachers(self, paths: TeacherPaths | None) -> None:
+        """What the teachers of a label set said of this document's tracks, or None."""
+        if self._layers is not None:
+            self._layers.teachers.set_paths(paths)
 
     def set_hidden_masks(self, ids: frozenset[int]) -> None:
         """Do not draw these masks."""

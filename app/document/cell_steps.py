@@ -66,6 +66,18 @@ class CellSteps(Steps):
         self._settle()
         self._mark(self._unlocked(ids), start, end, marks.cleared, "Clear", initiator)
 
+    def reject(self, ids: Iterable[int], start: int, end: int, initiator: object = None) -> None:
+        """What labels say on frames start to end (exclusive) is wrong, and nobody says what is right: they become
+        unlabelled, anchors and approved ones too."""
+        self._settle()
+        start, end = max(int(start), 0), min(int(end), self.table.n_frames)
+        patch = self._marked(self._unlocked(ids), start, end, marks.cleared)
+        if patch:
+            label = counted("Reject", list(patch.ids))
+            whole = (start, end) == (0, self.table.n_frames)
+            frames = "" if whole else f", frames {self.number_of(start)}–{self.number_of(end - 1)}"
+            self.do(patch, label + frames, initiator)
+
     def set_state(self, ids: Iterable[int], start: int, end: int, state: State, initiator: object = None) -> None:
         """A person says what the tracks are on frames start to end (exclusive); the cells become anchors.
 

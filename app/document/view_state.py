@@ -25,6 +25,7 @@ FIELDS: dict[str, Any] = {
     "mask": None,
     "brush_size": 24.0,
     "take": None,
+    "show_teachers": False,
     "lock": (),
     "stabilise": False,
 }
@@ -49,6 +50,7 @@ class ViewState:
         mask: the id of the mask that the paint tools work on; None for none.
         brush_size: diameter of brush and eraser in pixels of the picture.
         take: the id of the take that is shown as a ghost; None for none.
+        show_teachers: whether the paths of each teacher of a label set are shown for the selected tracks.
         lock: ids of the tracks that stay at one place on the screen; () for none.
         stabilise: whether the picture is shown as the solve carries it to its reference frame.
     """
@@ -69,6 +71,7 @@ class ViewState:
     mask: int | None
     brush_size: float
     take: int | None
+    show_teachers: bool
     lock: tuple[int, ...]
     stabilise: bool
 

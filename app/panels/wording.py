@@ -7,6 +7,8 @@ from pathlib import Path
 from PySide6.QtCore import QCoreApplication, QLocale
 
 from tracker.inference.trackers import LUCAS_KANADE, TrackerInfo
+from tracker.labels.label_set import Verdict
+from tracker.labels.spot_check import Estimate
 from tracker.labels.table import Source, State
 
 
@@ -30,6 +32,24 @@ def source_text(source: int) -> str:
         Source.INTERPOLATED: QCoreApplication.translate("Source", "interpolated"),
         Source.IMPORTED: QCoreApplication.translate("Source", "imported"),
     }[Source(source)]
+
+
+def verdict_text(verdict: Verdict) -> str:
+    """What was decided on a video of a label set."""
+    return {
+        "open": QCoreApplication.translate("Verdict", "open"),
+        "accepted": QCoreApplication.translate("Verdict", "accepted"),
+        "rejected": QCoreApplication.translate("Verdict", "rejected"),
+    }[verdict]
+
+
+def estimate_text(estimate: Estimate) -> str:
+    """What a spot check says: 200 checked, 3 bad: 0.5–4.3 % at 95 %."""
+    if not estimate.checked:
+        return QCoreApplication.translate("Estimate", "none checked yet")
+    low, high = number(100 * estimate.low, 1), number(100 * estimate.high, 1)
+    text = QCoreApplication.translate("Estimate", "{0} checked, {1} bad: {2}–{3} % at 95 %")
+    return text.format(number(estimate.checked), number(estimate.bad), low, high)
 
 
 def tracker_title(info: TrackerInfo) -> str:

@@ -1,0 +1,64 @@
+"""The bar below the picture while a spot check goes on: which span it is, what the answers say, and what to do."""
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QWidget
+from superqt import QElidingLabel
+
+from app.theme import SPACE_M, SPACE_S
+
+
+class CheckBar(QWidget):
+    """Shown only while there is a check. It knows nothing of it but what it is given.
+
+    Signals:
+        action_requested: the id of an action that the window should do.
+    """
+
+    action_requested = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.label = QElidingLabel()
+        self.label.setTextFormat(Qt.TextFormat.PlainText)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(SPACE_M, SPACE_S, SPACE_M, SPACE_S)
+        row.setSpacing(SPACE_S)
+        row.addWidget(self.label, 1)
+        texts = (
+            ("check.right", self.tr("Right"), "1"),
+            ("check.wrong", self.tr("Wrong"), "2"),
+            ("check.back", self.tr("Back"), "3"),
+            ("check.stop", self.tr("Stop here"), "Shift+Esc"),
+            ("check.go_on", self.tr("Go on"), ""),
+            ("check.accept", self.tr("Accept"), "Ctrl+Shift+Return"),
+            ("check.drop", self.tr("Do not accept"), ""),
+        )
+        self.buttons = {action: self._button(row, text, key, action) for action, text, key in texts}
+        self.hide()
+
+    def show_span(self, text: str) -> None:
+        """A span is to be judged."""
+        self._show(text, {"check.right", "check.wrong", "check.back", "check.stop"})
+
+    def show_end(self, text: str, accept: str, may_go_on: bool, may_accept: bool) -> None:
+        """The answers are there: what is to be made of them."""
+        self.buttons["check.accept"].setText(accept)
+        shown = {"check.accept", "check.drop"} | ({"check.go_on"} if may_go_on else set())
+        self._show(text, shown if may_accept else shown - {"check.accept"})
+
+    def _show(self, text: str, shown: set[str]) -> None:
+        for action, button in self.buttons.items():
+            button.setVisible(action in shown)
+        self.label.setText(text)
+        self.label.setToolTip(text)
+        self.label.setAccessibleName(text)
+        self.show()
+
+    def _button(self, row: QHBoxLayout, text: str, key: str, action: str) -> QPushButton:
+        button = QPushButton(f"{text}  {key}" if len(key) == 1 else text)
+        button.setAccessibleName(text)
+        button.setToolTip(f"{text} ({key})" if key else text)
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        button.clicked.connect(lambda: self.action_requested.emit(action))
+        row.addWidget(button)
+        return button
