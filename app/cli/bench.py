@@ -11,6 +11,7 @@ import typer
 from app.cli.bench_agreement import agreement
 from app.cli.bench_effort import effort
 from app.cli.bench_export import export
+from app.cli.bench_label import label
 from app.cli.bench_review import review
 from app.cli.display import has_display
 from tracker.files import InputError
@@ -49,6 +50,7 @@ def add_bench(app: typer.Typer, bench_ui: BenchUi) -> None:
     group.command()(review)
     group.command()(export)
     group.command()(agreement)
+    group.command()(label)
 
     @group.command()
     def ui(as_json: AsJson = False) -> None:
