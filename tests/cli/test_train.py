@@ -13,7 +13,7 @@ import torch
 from app.cli.train import find_config
 from tests.cli.commandline import refusal, run
 from tests.small_models import SMALL
-from tracker.checkpoints import load_checkpoint
+from tracker.checkpoints import load_checkpoint, load_cotracker3
 from tracker.training.state import read_start
 
 ROOT = Path(__file__).parents[2]
@@ -115,7 +115,7 @@ def test_ctrl_c_saves_and_says_130(tmp_path, tiny):
     assert process.returncode == 130, errors
     assert "stopping after this step" in errors
     steps = int(re.search(r"out: stopped; (\d+) steps", said)[1])  # type: ignore[index]
-    start = read_start(tmp_path / "out", load_checkpoint(tmp_path / "out")[1].config)
+    start = read_start(tmp_path / "out", load_cotracker3(tmp_path / "out")[0].config)
     assert start.state is not None
     assert start.state["step"] == steps >= 1
 

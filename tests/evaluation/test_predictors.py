@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 import torch
 
+from tests.small_cotracker2 import small_cotracker2
 from tests.small_models import small_clip, small_model, some_queries
 from tracker.evaluation.baselines import DoesNotMove
 from tracker.evaluation.pictures import PictureFrames
 from tracker.evaluation.predictors import Clip, passes, predict
 from tracker.inference.cotracker import CoTrackerTracker
+from tracker.inference.cotracker2 import CoTracker2Tracker
 from tracker.inference.lucas_kanade import LucasKanade
 
 HEIGHT, WIDTH = 64, 96  # the network's working resolution, so that nothing is resized
@@ -106,6 +108,15 @@ def test_progress_ends_where_it_was_foretold(name, backward, single_point):
     foretold = LENGTH * passes(tracker, 2, backward, single_point)
     # A query on frame 0 has nothing before it, so that its pass back is left out.
     assert sum(done) == foretold - (LENGTH if name == "online" and backward and single_point else 0)
+
+
+def test_single_points_of_the_older_network_come_with_company_too():
+    tracker = CoTracker2Tracker(small_cotracker2(), None, allow_untrained=True)
+    assert passes(tracker, 2, False, True) == 2
+    alone = predict(tracker, clip(), QUERIES[:1], single_point=True)
+    again = predict(tracker, clip(), QUERIES, single_point=True)
+    np.testing.assert_allclose(again.tracks[0], alone.tracks[0], atol=1e-3)
+    assert np.abs(predict(tracker, clip(), QUERIES).tracks[0] - alone.tracks[0]).max() > 1e-3
 
 
 def test_what_does_not_move_stays_and_is_always_visible():

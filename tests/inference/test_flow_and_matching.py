@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from tests.inference.scenes import panning, track_all
 from tests.small_models import small_model
-from tracker.checkpoints import load_checkpoint, save_checkpoint
+from tracker.checkpoints import load_checkpoint, load_cotracker3, save_checkpoint
 from tracker.evaluation.predictors import network_of
 from tracker.files import InputError
 from tracker.inference.cotracker import CoTrackerTracker
@@ -164,12 +164,12 @@ def test_the_whole_network_runs_offline_and_backward(clip):
 
 def test_weights_in_a_file_track_as_before(model, clip, tmp_path):
     save_checkpoint(tmp_path / "whole.safetensors", model)
-    loaded, info = load_checkpoint(tmp_path / "whole.safetensors")
+    loaded, info = load_cotracker3(tmp_path / "whole.safetensors")
     assert info.config == model.config
     assert all(not buffer.is_meta for buffer in loaded.buffers())
     np.testing.assert_array_equal(tracks_of(started(loaded), clip[:20]), tracks_of(started(model), clip[:20]))
     save_checkpoint(tmp_path / "pieces", model, shard_mib=1)
-    again, _ = load_checkpoint(tmp_path / "pieces")
+    again, _ = load_cotracker3(tmp_path / "pieces")
     assert again.config == model.config
 
 

@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 import torch
 
+from tests.small_teachers import tiny
 from tests.training.made import MovingClips, tiny_config
-from tracker.checkpoints import load_checkpoint, save_checkpoint
+from tracker.checkpoints import load_checkpoint, load_cotracker3, save_checkpoint
 from tracker.files import InputError
 from tracker.training.loop import Limits, Trainer, new_network
 from tracker.training.state import Output, read_start, write_state
@@ -24,7 +25,7 @@ def run(folder, config=None, steps=1, **options):
 
 def test_what_is_in_the_weights(tmp_path):
     output = run(tmp_path / "out")
-    model, info = load_checkpoint(output.folder)
+    model, info = load_cotracker3(output.folder)
     assert (info.dtype, info.licence, info.config) == ("float16", "CC0-1.0", tiny_config().model)
     assert torch.equal(model.time_emb, new_network(tiny_config().model, 0).time_emb)  # no learned number, kept exact
 
@@ -53,6 +54,12 @@ def test_a_run_in_pieces_goes_on(tmp_path):
     run_again = Trainer(tiny_config(), MovingClips(), output, start=read_start(output.folder, tiny_config().model))
     run_again.run()
     assert load_checkpoint(output.folder)[1].config == tiny_config().model
+
+
+def test_weights_of_another_network_are_no_start(tmp_path):
+    torch.save(tiny("tapir").state_dict(), tmp_path / "tapir.pt")
+    with pytest.raises(InputError, match=r"tapir\.pt: TAPIR weights \(tapir\); expected weights of CoTracker3"):
+        read_start(tmp_path / "tapir.pt", tiny_config().model)
 
 
 def damage_missing(folder):

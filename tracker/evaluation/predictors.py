@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 
 from tracker.evaluation.labelled import Frames
 from tracker.inference.cotracker import CoTrackerTracker
+from tracker.inference.cotracker2 import CoTracker2Tracker
 from tracker.inference.offline import OfflineClip
 from tracker.inference.resolution import WorkingResolution, support_grid
 from tracker.inference.session import Prediction, Tracker
+from tracker.models.cotracker2 import CoTracker2
 from tracker.models.cotracker3 import CoTracker3
 
 GLOBAL_SUPPORT = 5
@@ -68,18 +70,19 @@ def predict(
 
     Args:
         backward: take the frames before each query from a pass over the reversed clip; else nothing is said of them.
-        single_point: each query for itself; for networks only, as others look at no other point anyway.
+        single_point: each query for itself; for CoTracker only, as others look at no other point anyway.
         on_frames: told how many frames have been passed over, again in every pass.
 
     Raises:
         InputError: a frame cannot be decoded.
     """
     model = network_of(tracker)
-    if model is not None and model.config.kind == "offline":
+    if isinstance(model, CoTracker3) and model.config.kind == "offline":
         return _predict_offline(model, tracker, clip, queries, backward, single_point, on_frames)
     if not single_point or model is None:
         return _predict_streaming(tracker, clip, queries, backward, on_frames)
-    space = WorkingResolution.of(model.config, clip.source.width, clip.source.height)
+    config = model.config
+    space = WorkingResolution(clip.source.width, clip.source.height, config.resolution, config.area_resize)
     parts = []
     for query in queries:
         rows = np.concatenate([query[None], single_point_support(query, space)])
@@ -88,9 +91,9 @@ def predict(
     return _stack(parts, clip.length)
 
 
-def network_of(tracker: Tracker) -> CoTracker3 | None:
-    """The network that a tracker runs, if it runs one."""
-    return tracker.model if isinstance(tracker, CoTrackerTracker) else None
+def network_of(tracker: Tracker) -> CoTracker3 | CoTracker2 | None:
+    """The network that a tracker runs, if it runs one whose points look at each other."""
+    return tracker.model if isinstance(tracker, CoTrackerTracker | CoTracker2Tracker) else None
 
 
 def passes(tracker: Tracker, queries: int, backward: bool, single_point: bool) -> int:

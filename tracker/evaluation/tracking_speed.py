@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from tracker.checkpoints import CheckpointInfo
 from tracker.evaluation.speed import Watch, describe_machine
-from tracker.inference.cotracker import CoTrackerTracker
 from tracker.inference.feature_cache import FeatureCache
 from tracker.inference.session import Tracker
 
@@ -125,10 +125,12 @@ def _seconds_per_frame(
 
 def describe_size(tracker: Tracker) -> dict[str, int]:
     """The learned "parameters" of a tracker, and the "weight_bytes" that they take in its file."""
-    if not isinstance(tracker, CoTrackerTracker):
+    model = getattr(tracker, "model", None)
+    if not isinstance(model, torch.nn.Module):
         return {"parameters": 0, "weight_bytes": 0}
-    count = sum(parameter.numel() for parameter in tracker.model.parameters())
-    dtype: torch.dtype = getattr(torch, tracker.info.dtype if tracker.info else "float32")
+    count = sum(parameter.numel() for parameter in model.parameters())
+    info: CheckpointInfo | None = getattr(tracker, "info", None)
+    dtype: torch.dtype = getattr(torch, info.dtype if info else "float32")
     return {"parameters": count, "weight_bytes": count * dtype.itemsize}
 
 
