@@ -15,13 +15,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.reference import ROOT
 from tests.small_teachers import TINY, save_own, tiny
 from tests.test_checkpoints import RunsCode, same_weights
 from tracker.checkpoints import copy_checkpoint, load_checkpoint, load_cotracker3
 from tracker.files import InputError
 from tracker.inference.weight_header import read_header
-from tracker.models import MODELS, build_model
-from tracker.models.families import FAMILIES, NETWORKS
+from tracker.models import MODELS, build_model, config_of
+from tracker.models.families import FAMILIES, NETWORKS, family_of, values_in
 from tracker.models.tapir import Tapir
 
 LOCOTRACK_WIDTH = "torch_pips_mixer.input_proj.weight"
@@ -117,6 +118,29 @@ def test_our_own_files_say_their_configuration(tmp_path, name):
     assert loaded.config == model.config
     assert (info.licence, info.visible_above) == ("MIT", 0.25)
     assert read_header(path).capabilities.resolution == (96, 64)
+
+
+PUBLISHED = {
+    "cotracker3-online": "cotracker3/state_dict_online.tsv",
+    "cotracker3-offline": "cotracker3/state_dict_offline.tsv",
+    "cotracker2": "cotracker2/state_dict_window8.tsv",
+    "cotracker2.1": "cotracker2/state_dict_window16.tsv",
+    "tapir": "tapir/keys_tapir_panning.tsv",
+    "bootstapir": "tapir/keys_bootstapir_v2.tsv",
+    "locotrack-small": "locotrack/keys_locotrack_small.tsv",
+    "locotrack-base": "locotrack/keys_locotrack_base.tsv",
+}
+
+
+@pytest.mark.skipif(not ROOT.is_dir(), reason=f"no reference in {ROOT}; set TRACKWRIGHT_REFERENCE to its folder")
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_published_keys_and_shapes_tell_the_published_configuration(name):
+    rows = [line.split("\t")[:2] for line in (ROOT / PUBLISHED[name]).read_text().splitlines()[1:]]
+    shapes = {key: tuple(map(int, shape.split("x"))) for key, shape in rows}
+    family = family_of(shapes)
+    values = values_in(family, shapes, NETWORKS[name].file, {})
+    assert config_of(family, values) == config_of(family, NETWORKS[name].options)
+    assert (family.name, family.call(values)) == (NETWORKS[name].family, name)
 
 
 # -- what is refused
