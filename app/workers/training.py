@@ -7,8 +7,9 @@ from multiprocessing.context import SpawnProcess
 
 from PySide6.QtCore import QObject, QThread, Signal
 
-from app.workers.finetuning import Broken, Ended, Event, TrainingRequest, serve
+from app.workers.finetuning import Broken, Event, serve
 from app.workers.protocol import Failed, Finished, Outcome, failure_message, log
+from app.workers.training_record import Ended, TrainingRequest
 
 CLOSE_SECONDS = 30.0  # that the window waits for the step that goes on, and for saving
 LAST_SECONDS = 10.0  # for a process that has said its last word

@@ -12,8 +12,9 @@ import psutil
 import pytest
 
 from app.finetune_report import JSON, TEXT
-from app.workers.finetuning import CURVES, RUN, Comparing, Ended, Event, Finetuning, Stepped, TrainingRequest, read_run
+from app.workers.finetuning import Comparing, Event, Finetuning
 from app.workers.training import DIED, TrainingWorker
+from app.workers.training_record import CURVES, RUN, Ended, Stepped, TrainingRequest, read_report, read_run
 from tests.training.label_sets import label_set, write_base
 from tracker.checkpoints import load_checkpoint
 from tracker.files import InputError
@@ -24,7 +25,8 @@ LONG = 120_000  # milliseconds: a process imports torch first
 ORPHAN = """
 import multiprocessing, sys
 from pathlib import Path
-from app.workers.finetuning import TrainingRequest, serve
+from app.workers.finetuning import serve
+from app.workers.training_record import TrainingRequest
 
 if __name__ == "__main__":
     labels, base, output = map(Path, sys.argv[1:])
@@ -77,7 +79,12 @@ def test_a_run_tells_its_losses_and_ends_with_a_report(qtbot, request_: Training
     report = json.loads((request_.output / JSON).read_text())
     assert report["training"]["held"] == list(request_.held)
     assert report["rows"][0]["video"] == request_.held[0]
-    assert report["verdict"] in (request_.output / TEXT).read_text()
+    shown = read_report(request_.output)
+    assert shown is not None
+    assert shown.verdict == report["verdict"]
+    assert shown.verdict in shown.text == (request_.output / TEXT).read_text()
+    assert [one.label for one in shown.judgements] == ["δavg", "AJ", "OA", "lost", "corrections"]
+    assert shown.word == "not known"  # of one video
     assert read_run(request_.output).curve == tuple(steps)
     worker.wait()
 
@@ -98,7 +105,10 @@ def test_closing_saves_and_going_on_ends_where_it_should(qtbot, request_: Traini
     assert record.ended.ending == "stopped"
     assert 1 <= record.step < 2000
     load_checkpoint(request_.output / "weights.safetensors")
-    assert "not compared" in (request_.output / TEXT).read_text()
+    report = read_report(request_.output)
+    assert report is not None
+    assert "not compared" in report.verdict
+    assert (report.judgements, report.word) == ((), "")
 
     told: list[Event] = []
     wanted = replace(request_, steps=record.step + 2, resume=True)
