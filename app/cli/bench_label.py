@@ -36,8 +36,8 @@ def label(
     """How fast one worker of `trackwright pseudo-label` labels a video, each teacher alone.
 
     A worker computes in one thread. The stages are processor seconds: finding cuts, choosing points, decoding for the
-    passes of the tracker, tracking, writing the labels, and what is left. Rates are by the seconds of the clock.
-    Made-up weights are as fast as trained ones.
+    passes of the tracker, tracking, writing the labels, and what is left. Rates are by processor seconds, on a graphics
+    card by the clock. Made-up weights are as fast as trained ones.
     """
     import cv2
     import torch
@@ -96,11 +96,12 @@ def _table(rows: list[dict[str, Any]]) -> str:
     texts = [[*HEAD, "MiB"], ["---"] * (len(HEAD) + 1)]
     for row in rows:
         size = f"{row['video']} {row['width']}x{row['height']}"
+        per = "per_cpu_second" if row["device"] == "cpu" else "per_second"
         texts.append(
             [row["teacher"], row["device"], size, str(row["frames"]), f"{row['tracks']:,}"]
             + [f"{row[name]:.1f}" for name in ("seconds", "cpu_seconds")]
             + [f"{row['stages'][stage]:.2f}" for stage in STAGES]
-            + [f"{row['frames_per_second']:.2f}", f"{row['point_frames_per_second']:,.0f}"]
+            + [f"{row[f'frames_{per}']:.2f}", f"{row[f'point_frames_{per}']:,.0f}"]
             + [f"{row['bytes'] / 2**20:.2f}"]
         )
     return "\n".join(f"| {' | '.join(text)} |" for text in texts)
