@@ -140,6 +140,15 @@ def test_damaged_labels_are_made_again(clips, tmp_path, undisturbed):
     assert content(folder) == undisturbed
 
 
+def test_a_job_killed_while_it_made_the_set_can_go_on(clips, tmp_path):
+    folder = tmp_path / "set"
+    (folder / ".label-set.json.0123abcd").mkdir(parents=True)
+    (folder / ".label-set.json.0123abcd" / "label-set.json").write_text("{")
+    (folder / "labels").mkdir()
+    assert run_job(clips[:1], SETTINGS, folder, InTurn()).labelled == 1
+    assert sorted(path.name for path in folder.iterdir()) == ["label-set.json", "labels", "skipped.json"]
+
+
 def test_bad_settings_and_places_end_the_job_before_it_begins(clips, tmp_path):
     with pytest.raises(InputError, match="nobody: there is no such tracker"):
         run_job(clips, replace(SETTINGS, teachers=("nobody",)), tmp_path / "set", InTurn())

@@ -18,7 +18,7 @@ from typing import Literal, Protocol
 
 from tracker.files import InputError, describe_os_error
 from tracker.labels.label_file import read_origin, write_labels
-from tracker.labels.label_set import LABELS, LabelSet
+from tracker.labels.label_set import DESCRIPTION, LABELS, LabelSet
 from tracker.training.pseudo_labels import LabelSettings, label_video
 from tracker.training.teachers import LoadedTeacher, load_teachers
 from tracker.video import content_hash, open_source
@@ -204,8 +204,10 @@ def run_job(
         InputError: no teacher, one that cannot be loaded, or a folder that holds other things or cannot be written.
     """
     folder = Path(folder)
-    label_set = LabelSet.create(folder, settings.describe(load_teachers(settings.teachers, "cpu")))
-    _make_ready(folder)
+    description = settings.describe(load_teachers(settings.teachers, "cpu"))
+    _sweep(folder)
+    label_set = LabelSet.create(folder, description)
+    _check_writable(folder)
     made = plan(videos, label_set, report, should_stop)
     tally = _Tally(made, report)
     stopped = should_stop()
@@ -239,7 +241,7 @@ class _Tally:
     def __init__(self, made: Plan, report: Report) -> None:
         self._plan, self._report = made, report
         self._began = time.monotonic()
-        self._frames_gone = 0
+        self._frames_gone, self._all_frames = 0, sum(task.frames for task in made.tasks)
         self.skipped = dict(made.skipped)
         self.labelled = self._done = self._frames = self._point_frames = 0
 
@@ -253,8 +255,7 @@ class _Tally:
         else:
             self.skipped[result.task.path] = result.reason
         seconds = time.monotonic() - self._began
-        all_frames = sum(task.frames for task in self._plan.tasks)
-        left = seconds * (all_frames / self._frames_gone - 1) if self._frames_gone else None
+        left = seconds * (self._all_frames / self._frames_gone - 1) if self._frames_gone else None
         total = len(self._plan.tasks)
         self._report(JobProgress("labelling", self._done, total, self._frames, self._point_frames, seconds, left))
 
@@ -294,17 +295,23 @@ def _name(path: str, identity: str, taken: set[str]) -> str:
     return name
 
 
-def _make_ready(folder: Path) -> None:
-    """Make sure that labels can be written, and sweep away what a killed job was writing."""
+def _sweep(folder: Path) -> None:
+    """Take away what a killed job was writing, and a folder that it had not yet made a set of."""
     labels = folder / LABELS
+    for left in (*folder.glob(".*.????????"), *labels.glob(".*.????????")):
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+    if labels.is_dir() and not (folder / DESCRIPTION).exists():
+        with suppress(OSError):  # where there is something in it, it is somebody else's
+            labels.rmdir()
+
+
+def _check_writable(folder: Path) -> None:
     try:
-        for place in (folder, labels):
+        for place in (folder, folder / LABELS):
             handle, probe = tempfile.mkstemp(prefix=".", dir=place)
             os.close(handle)
             os.unlink(probe)
-            for left in place.glob(".*.????????"):
-                if left.is_dir():
-                    shutil.rmtree(left, ignore_errors=True)
     except OSError as error:
         raise describe_os_error(folder, error) from error
 
