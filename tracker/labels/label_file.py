@@ -104,7 +104,8 @@ def write_labels(path: str | PathLike[str], labels: LabelFile) -> None:
         further |= {TEACHERS: np.array(said.teachers, np.str_), XY: said.xy, VISIBLE: said.visible}
         if fault := _fault(said, labels.tracks):
             raise ValueError(fault)
-    write_tracks(path, labels.tracks, further)
+    # Most of it is empty: a track lives in one shot only.
+    write_tracks(path, labels.tracks, further, compressed=True)
 
 
 def read_labels(path: str | PathLike[str]) -> LabelFile:

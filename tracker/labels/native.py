@@ -168,7 +168,11 @@ class TrackFile:
 
 
 def write_tracks(
-    path: str | PathLike[str], tracks: TrackFile, further: Mapping[str, NDArray[Any]] | None = None
+    path: str | PathLike[str],
+    tracks: TrackFile,
+    further: Mapping[str, NDArray[Any]] | None = None,
+    *,
+    compressed: bool = False,
 ) -> None:
     """Write the native track file; what was at `path` is replaced only by a whole file.
 
@@ -176,6 +180,7 @@ def write_tracks(
 
     Args:
         further: arrays beside those of the format, which readers of tracks pass over.
+        compressed: take less room and more time.
 
     Raises:
         InputError: the path cannot be written.
@@ -203,7 +208,8 @@ def write_tracks(
         raise ValueError(fault)
     arrays = {**(further or {}), **arrays}
     with atomic_output(path) as part, part.open("wb") as handle:
-        np.savez(handle, **arrays, format_version=np.array(FORMAT_VERSION, np.int64))
+        write = np.savez_compressed if compressed else np.savez
+        write(handle, **arrays, format_version=np.array(FORMAT_VERSION, np.int64))
 
 
 def read_tracks(path: str | PathLike[str]) -> TrackFile:
