@@ -36,7 +36,7 @@ def test_a_student_with_its_report_and_a_name(place: Path, tmp_path: Path, monke
     out = tmp_path / "student"
     result = run(*options(place, out, "--steps", 1, "--held", held, "--use", "mine"))
     assert result.exit_code == 0, result.output
-    assert f"{out}: finished; 1 steps, 2 clips" in result.stdout
+    assert f"{out}: finished; 1 steps, 1 clips" in result.stdout
     assert "No better" in result.stdout
     assert f"not used: {rejected}: rejected by a person" in result.stderr
     report = json.loads((out / "report.json").read_text())

@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 
 import torch
 
-from tracker.checkpoints import CheckpointInfo, load_checkpoint
+from tracker.checkpoints import CheckpointInfo, load_cotracker3
 from tracker.files import InputError, atomic_output
 from tracker.inference.trackers import available_trackers, file_sha256, tracker_info
 from tracker.labels.label_set import LabelSet
 from tracker.labels.licences import strictest
-from tracker.models.cotracker3 import CoTracker3, CoTracker3Config
+from tracker.models.cotracker3 import CoTracker3Config
 from tracker.training.config import TrainingConfig
 from tracker.training.distributed import Group
 from tracker.training.finetune_recipe import Recipe, Stage, as_one_size, changed_recipe, default_recipe
@@ -172,9 +172,7 @@ def read_base(name_or_file: str | Path) -> Base:
         known = info.name in (one.name for one in available_trackers())
         why = "its weights are not here, give a file" if info.needs_weights else "it has no weights that could learn"
         raise InputError(f"{name_or_file}: {why if known else 'there is no such tracker or file'}")
-    model, checkpoint = load_checkpoint(info.weights)
-    if not isinstance(model, CoTracker3):
-        raise InputError(f"{name_or_file}: only CoTracker3 networks can be fine-tuned, this is {checkpoint.name}")
+    model, checkpoint = load_cotracker3(info.weights)
     learned = {name: weights.detach() for name, weights in model.named_parameters()}
     return Base(Path(info.name).stem, checkpoint.path, model.config, checkpoint, Start(checkpoint.path, learned, None))
 

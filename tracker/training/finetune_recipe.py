@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 HEADS = ("updateformer.vis_conf_head",)
 """What tells visibility and confidence. Gates, matching and the choice of a compact network tell positions."""
-CPU_SIZE = 0.75  # side of a clip by the working resolution: half the work, and points still see much of the frame
+CPU_SIZE = 0.625  # side of a clip by the working resolution, as the network that ships was trained on CPUs
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def default_recipe(stage: Stage, model: CoTracker3Config, on_card: bool) -> Reci
     """
     size = model.resolution if on_card else _smaller(model)
     frames = (model.window * 3 // 2,) * 2 if model.kind == "online" else (24, 40)
-    points = 128 if on_card else 64
+    points = 128 if on_card else 48
     learned = 0.0 if stage == "pseudo" else 1.0
     loss = LossConfig(visibility=learned, confidence=learned)
     if model.matching:
@@ -55,7 +55,7 @@ def default_recipe(stage: Stage, model: CoTracker3Config, on_card: bool) -> Reci
         LabelChoice(size, frames, points),
         SyntheticConfig(size, frames[1], points, motion=0.5),
         loss,
-        OptimiserConfig(1000, 8 if on_card else 2, 1, 5e-5, 1e-5, warm_up=0.0, clip=10.0),
+        OptimiserConfig(1000, 8 if on_card else 1, 1, 5e-5, 1e-5, warm_up=0.0, clip=10.0),
         RunConfig(
             iterations=min(4, model.iterations),
             precision="bfloat16" if on_card or model.matching else "float32",
