@@ -16,7 +16,8 @@ from tests.training.test_finetune import TOML
 from tracker.files import InputError
 from tracker.labels.label_set import Decision
 from tracker.training.distributed import Group, joined_group
-from tracker.training.loop import Trainer
+from tracker.training.finetune import FinetuneSettings, finetune
+from tracker.training.loop import Hooks, Trainer
 from tracker.training.state import read_start
 
 ROOT = Path(__file__).parents[2]
@@ -112,3 +113,14 @@ def test_two_fine_tune_as_one(together):
     assert alone[0]["matching"] > 0
     totals = [step["total"] for step in alone]
     assert max(totals) - min(totals) > 1e-2  # the steps are not all alike
+
+
+def test_one_goes_on_where_two_were(together):
+    base, tuned = together / "base.safetensors", together / "tuned"
+    settings = FinetuneSettings(batch=2, config=together / "small.toml")
+    stopped = Hooks(should_stop=lambda: True)
+    result = finetune(settings, [together / "labels"], base, tuned, resume=True, hooks=stopped)
+    assert (result.summary.reason, result.summary.step, result.summary.clips) == ("stopped", 4, 16)
+    start = read_start(tuned, result.base.config)
+    assert start.state is not None
+    assert start.state["data"] == [{"next": 16}]

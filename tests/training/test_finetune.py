@@ -188,6 +188,18 @@ def test_the_recipe(tmp_path: Path) -> None:
         changed_recipe(published, tmp_path / "gone.toml")
 
 
+@pytest.mark.parametrize(
+    ("size", "reason"), [("[30, 32]", "both must be multiples of 4 and at least 16"), ("[12, 32]", "at least 16 x 16")]
+)
+def test_a_size_that_the_network_cannot_take(
+    tmp_path: Path, labels: LabelSet, config: Path, size: str, reason: str
+) -> None:
+    config.write_text(TOML.replace("[32, 32]", size))
+    base = write_base(tmp_path / "base.safetensors")
+    with pytest.raises(InputError, match=reason):
+        finetune(FinetuneSettings(steps=1, config=config), [labels.folder], base, tmp_path / "out")
+
+
 def test_a_part_that_is_not_there_cannot_be_frozen(tmp_path: Path, labels: LabelSet, config: Path) -> None:
     config.write_text(TOML + 'frozen = ["updateformer.no_head"]\n')
     base = write_base(tmp_path / "base.safetensors")

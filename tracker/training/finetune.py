@@ -194,9 +194,13 @@ def recipe_for(settings: FinetuneSettings, base: Base, group: Group) -> Recipe:
     train = replace(recipe.train, seed=settings.seed)
     synthetic = replace(recipe.synthetic, textures=settings.textures or recipe.synthetic.textures)
     recipe = as_one_size(replace(recipe, optimiser=optimiser, train=train, synthetic=synthetic))
-    stride = base.config.stride
-    if any(side % stride for side in recipe.labels.size):
-        raise InputError(f"{settings.config}: [labels] size: both must be multiples of the network's stride, {stride}")
+    model, size = base.config, recipe.labels.size
+    least = max(16, model.stride * 2 ** (model.levels - 1))
+    if min(size) < least or any(side % model.stride for side in size):
+        raise InputError(
+            f"{settings.config}: [labels] size: both must be multiples of {model.stride} and at least {least} for this "
+            "network"
+        )
     return recipe
 
 

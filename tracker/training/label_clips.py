@@ -61,8 +61,8 @@ class LabelChoice:
     cache_mib: int = 1024
 
     def __post_init__(self) -> None:
-        if min(*self.size, self.points, self.fastest, self.cache_mib) < 1:
-            raise ValueError("size, points, fastest and cache_mib must be more than 0")
+        if min(self.size) < 16 or min(self.points, self.fastest, self.cache_mib) < 1:
+            raise ValueError("size must be at least 16 x 16; points, fastest and cache_mib more than 0")
         if not 2 <= self.frames[0] <= self.frames[1]:
             raise ValueError("frames must be the fewest and the most, in this order, and at least 2")
         if not 0 < self.scale[0] <= self.scale[1] or not 0 <= self.scaled <= 1:
