@@ -10,6 +10,7 @@ from app.document.view_state import ColourBy
 from app.panels.wording import tracker_title
 from app.theme import Theme
 from app.track_commands import compare_actions, track_actions
+from app.training_commands import training_actions
 from app.vfx_commands import vfx_actions
 from tracker.labels import State
 
@@ -29,6 +30,7 @@ def all_actions(window: "MainWindow") -> Iterator[Action]:
     yield from _track(window)
     yield from track_actions(window)
     yield from curation_actions(window)
+    yield from training_actions(window)
     yield from _view(window)
     yield from vfx_actions(window, VIEW)
     yield from _themes(window)

@@ -39,6 +39,21 @@ class Settings:
         self._store.setValue("recent_files", [os.fspath(p) for p in [path, *kept][:MAX_RECENT]])
 
     @property
+    def training_runs(self) -> list[Path]:
+        """Folders of the last trainings, newest first, without those that are gone."""
+        value = self._store.value("training_runs", [])
+        names = [value] if isinstance(value, str) else value if isinstance(value, list) else []
+        return [Path(name) for name in names if Path(name).exists()]
+
+    def add_training_run(self, folder: Path) -> None:
+        """Put a folder first in the list."""
+        folder = folder.resolve()
+        runs = self.training_runs
+        if runs[:1] != [folder]:
+            kept = [one for one in runs if one != folder]
+            self._store.setValue("training_runs", [os.fspath(one) for one in [folder, *kept][:MAX_RECENT]])
+
+    @property
     def last_folder(self) -> str:
         """Where the file dialogs open."""
         return str(self._store.value("last_folder", str(Path.home())))

@@ -1,9 +1,9 @@
 """What is known of a tracker: what it is and can do, its licence and size, and its model card."""
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QTextCursor, QTextFrameFormat, QTextTable
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFormLayout, QLabel, QTextBrowser, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFormLayout, QLabel, QVBoxLayout, QWidget
 
+from app.markdown_view import MarkdownView
 from app.panels.wording import number, tracker_title
 from app.theme import SPACE_L, SPACE_M, SPACE_S
 from tracker.inference.trackers import TrackerInfo
@@ -29,9 +29,7 @@ class TrackerDialog(QDialog):
         layout.addWidget(title)
         layout.addWidget(_text(info.description))
         layout.addLayout(self._facts(info))
-        self.card = QTextBrowser()
-        self.card.setAccessibleName(self.tr("Model card"))
-        self.card.setOpenExternalLinks(True)
+        self.card = MarkdownView(self.tr("Model card"))
         if info.card is not None:
             self._fill_card(info)
             layout.addWidget(self.card, 1)
@@ -104,30 +102,7 @@ class TrackerDialog(QDialog):
             self.card.setPlainText(self.tr("The model card {0} cannot be read: {1}").format(info.card, error))
             return
         self.card.setSearchPaths([str(info.card.parent)])
-        self.card.setMarkdown(text)
-        self._give_room()
-
-    def _give_room(self) -> None:
-        """Space around headings, and quiet lines in tables: what Qt makes of Markdown has neither."""
-        document = self.card.document()
-        document.setDocumentMargin(SPACE_M)
-        cursor, block = QTextCursor(document), document.begin()
-        while block.isValid():
-            cursor.setPosition(block.position())
-            if cursor.currentTable() is None:
-                room = block.blockFormat()
-                room.setTopMargin(SPACE_L if block.position() and room.headingLevel() else SPACE_S)
-                room.setBottomMargin(SPACE_S)
-                cursor.setBlockFormat(room)
-            block = block.next()
-        for frame in document.rootFrame().childFrames():
-            if isinstance(frame, QTextTable):
-                lines = frame.format().toTableFormat()
-                lines.setBorderBrush(self.palette().mid())
-                lines.setBorderStyle(QTextFrameFormat.BorderStyle.BorderStyle_Solid)
-                lines.setBorderCollapse(True)
-                lines.setCellPadding(SPACE_S)
-                frame.setFormat(lines)
+        self.card.show_markdown(text)
 
 
 def _text(text: str) -> QLabel:

@@ -53,6 +53,7 @@ from app.panels import (
     StatusWidgets,
     Timeline,
     TrackList,
+    TrainingPanel,
     Transport,
 )
 from app.panels.run_panel import MessageKind
@@ -68,6 +69,7 @@ from app.teacher_ghosts import TeacherGhosts
 from app.theme import Theme, apply_theme
 from app.tracker_choice import TrackerChoice
 from app.tracking import Tracking
+from app.training import Training
 from app.workers.protocol import Progress
 from tracker.inference.feature_cache import feature_cache
 from tracker.inference.suspicion import usual_threshold
@@ -106,6 +108,7 @@ class MainWindow(QMainWindow):
         self.ghosts = TeacherGhosts(self)
         self.curating = Curating(self)
         self.checking = SpotChecking(self)
+        self.training = Training(self)
         self.registry = ActionRegistry(self)
         for action in all_actions(self):
             self.registry.add(action)
@@ -147,6 +150,7 @@ class MainWindow(QMainWindow):
         self.mask_panel = MaskPanel(None, self.view)
         self.review_panel = ReviewPanel(None, self.view)
         self.solve_panel = SolvePanel(None, self.view)
+        self.training_panel = TrainingPanel()
         self.filmstrip = Filmstrip(None, self.view)
         self.curves = Curves(None, self.view)
         self.status = StatusWidgets(self)
@@ -157,6 +161,7 @@ class MainWindow(QMainWindow):
             Panel("run", self.tr("Tracking"), self.run_panel, RIGHT, "run"),
             Panel("review", self.tr("Review"), self.review_panel, RIGHT, "run"),
             Panel("solve", self.tr("Solve"), self.solve_panel, RIGHT, "run"),
+            Panel("training", self.tr("Training"), self.training_panel, RIGHT, "run"),
             Panel("history", self.tr("History"), self.history, RIGHT),
             Panel("timeline", self.tr("Timeline"), self.timeline, BOTTOM, "time"),
             Panel("filmstrip", self.tr("Filmstrip"), self.filmstrip, BOTTOM, "strip"),
@@ -186,7 +191,7 @@ class MainWindow(QMainWindow):
         self.mask_panel.hidden_masks_changed.connect(self.canvas.set_hidden_masks)
         for panel in (
             *(self.run_panel, self.transport, self.track_list, self.mask_panel),
-            *(self.compare_bar, self.label_set_panel),
+            *(self.compare_bar, self.label_set_panel, self.training_panel),
         ):
             panel.action_requested.connect(self.registry.trigger)
         self.run_panel.tracker_chosen.connect(self.trackers.use)
@@ -246,7 +251,7 @@ class MainWindow(QMainWindow):
             *(self.mask_panel, self.filmstrip, self.curves, self.compare_bar),
         ):
             part.set_document(document)
-        for service in (self.tracking, self.bridging, self.review, self.solving, self.curating):
+        for service in (self.tracking, self.bridging, self.review, self.solving, self.curating, self.training):
             service.set_document(document)
         if document is not None and source is not None:
             stop_changes = document.changed.subscribe(self._document_changed)
@@ -338,6 +343,7 @@ class MainWindow(QMainWindow):
     def refresh(self) -> None:
         """Bring menus, title and the saved mark up to date."""
         self.registry.refresh()
+        self.training.refresh()
         name = self._title()
         self.setWindowTitle(f"{name} — Trackwright" if name else "Trackwright")
         self.status.set_saved(None if self.document is None else self.document.file)
@@ -442,7 +448,7 @@ class MainWindow(QMainWindow):
         self.filmstrip.stop()
         self.tracking.close()
         self.set_document(None, None)
-        for service in (self.checking, self.ghosts, self.curating):
+        for service in (self.checking, self.ghosts, self.curating, self.training):
             service.close()
         self.settings.layout = (self.saveGeometry(), self.docks.layout)
         super().closeEvent(event)

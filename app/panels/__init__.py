@@ -13,6 +13,7 @@ from app.panels.solve_panel import SolvePanel
 from app.panels.status import StatusWidgets
 from app.panels.timeline import Timeline
 from app.panels.track_list import TrackList
+from app.panels.training_panel import TrainingPanel
 from app.panels.transport import Transport
 
 __all__ = [
@@ -29,5 +30,6 @@ __all__ = [
     "StatusWidgets",
     "Timeline",
     "TrackList",
+    "TrainingPanel",
     "Transport",
 ]

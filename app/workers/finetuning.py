@@ -24,6 +24,7 @@ from tracker.labels.label_set import LabelSet, Trust
 
 if TYPE_CHECKING:
     from tracker.evaluation.labelled import LabelledVideo
+    from tracker.inference.trackers import TrackerInfo
     from tracker.models.cotracker3 import CoTracker3
     from tracker.training.finetune import Finetuned, FinetuneSettings
     from tracker.training.progress import Progress
@@ -87,6 +88,13 @@ def _listen(pipe: Connection, stop: threading.Event) -> None:
         stop.set()
     time.sleep(ORPHAN_SECONDS)
     os._exit(1)  # what was saved last is whole
+
+
+def install(weights: Path, name: str, card: str, report: object) -> "TrackerInfo":
+    """Keep a student under a name, as `tracker.inference.trackers.install_tracker` does; for `in_process`."""
+    from tracker.inference.trackers import install_tracker
+
+    return install_tracker(weights, name, card)
 
 
 def _leave_a_core() -> None:
