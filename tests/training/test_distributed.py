@@ -29,10 +29,17 @@ def free_port():
         return probe.getsockname()[1]
 
 
-@pytest.fixture(scope="module")
-def together(tmp_path_factory):
-    """A folder in which two processes, started as torchrun does, have trained and fine-tuned."""
-    folder = tmp_path_factory.mktemp("together")
+def test_two_are_one(tmp_path):
+    """One pair of processes for all of it: they take a while to start."""
+    prepare(tmp_path)
+    run_processes(2, tmp_path)
+    trained_as_one(tmp_path)
+    fine_tuned_as_one(tmp_path)
+    goes_on_alone(tmp_path)
+
+
+def prepare(folder):
+    """Labels, a base and a configuration for the fine-tuning."""
     labels = label_set(folder, videos=3)
     for name in labels.names():
         labels.decide(Decision("verdict", name, "accepted"))
@@ -40,8 +47,6 @@ def together(tmp_path_factory):
     text = TOML.replace("frames = [6, 6]", "frames = [5, 7]") + "disturbance = 2.0\n"
     text = text.replace("learning_rate = 0.01", "learning_rate = 3e-3\nepsilon = 1e-2")
     (folder / "small.toml").write_text(text)
-    run_processes(2, folder)
-    return folder
 
 
 def run_processes(count, folder):
@@ -70,7 +75,7 @@ def run_processes(count, folder):
             process.wait()
 
 
-def test_two_are_one(together):
+def trained_as_one(together):
     alone = Trainer(shared_config(1), Share(0, 1))
     summary = alone.run()
 
@@ -103,7 +108,7 @@ def test_no_graphics_card():
         pass
 
 
-def test_two_fine_tune_as_one(together):
+def fine_tuned_as_one(together):
     """Queries, disturbances, lengths and synthetic clips hang on the clip's number, not on the process."""
     alone = fine_tune(together, together / "alone", Group())
     two = json.loads((together / "curve.json").read_text())
@@ -115,7 +120,7 @@ def test_two_fine_tune_as_one(together):
     assert max(totals) - min(totals) > 1e-2  # the steps are not all alike
 
 
-def test_one_goes_on_where_two_were(together):
+def goes_on_alone(together):
     base, tuned = together / "base.safetensors", together / "tuned"
     settings = FinetuneSettings(batch=2, config=together / "small.toml")
     stopped = Hooks(should_stop=lambda: True)
