@@ -67,7 +67,7 @@ def run_processes(count, folder):
     ]
     try:
         for process in processes:
-            said = process.communicate(timeout=120)[0]
+            said = process.communicate(timeout=240)[0]
             assert process.returncode == 0, said
     finally:
         for process in processes:
