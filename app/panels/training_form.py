@@ -118,6 +118,7 @@ class TrainingForm(QWidget):
         self._names_itself = not by_person
         self.output_field.setText(str(folder))
         self.output_field.setCursorPosition(len(str(folder)))
+        self.changed.emit()
 
     @property
     def names_itself(self) -> bool:
