@@ -82,6 +82,12 @@ def test_a_way_back_that_parts_from_the_way_out_casts_doubt_from_there_on():
     np.testing.assert_array_equal(label.disagreement, miss.astype(np.float16))
 
 
+def test_several_opinions_disagree_among_themselves_whatever_their_ways_back():
+    two = opinions((0, 0), (3, 4))
+    label = agree(two, flags(True, True), sure(0.9, 0.8), trips=two + 50, query_frames=np.array([0]))
+    assert label.disagreement[0, 0] == 5
+
+
 def test_shapes_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="do not fit"):
         agree(opinions((0, 0)), flags(True, True), sure(1))

@@ -51,9 +51,10 @@ def agree(
     mean, and unlike the geometric median of two or four, it never lies between two objects where nobody saw the point;
     and less than half of the opinions cannot move it far. Of equals the more certain one is taken, then the first.
 
-    The disagreement is the mean distance of the other opinions from that position, and of each opinion from its own
-    round trip (`round_trip_miss`), whichever is more. Opinions that do not vouch count too: a tracker that lost a point
-    stays behind, and that is told by how far (docs/benchmarks/agreement.md).
+    The disagreement is the mean distance of the other opinions from that position. Opinions that do not vouch count
+    too: a tracker that lost a point stays behind, and that is told by how far (docs/benchmarks/agreement.md). Where
+    there is but one opinion it is that one's distance from its own round trip (`round_trip_miss`), which tells less:
+    added to the spread of several it made the doubt worse.
 
     Args:
         xy: (K, N, T, 2) float32 pixels, NaN where an opinion says nothing.
@@ -82,7 +83,7 @@ def agree(
         if query_frames is None:
             raise ValueError("round trips need the frames of the queries")
         misses = np.stack([round_trip_miss(a, b, query_frames) for a, b in zip(xy, trips, strict=True)])
-        spread = np.fmax(spread, _mean(misses, np.isfinite(misses)))
+        spread = np.where(np.isnan(spread), _mean(misses, np.isfinite(misses)), spread)
     return Agreement(
         xy=chosen,
         visible=2 * votes.astype(np.int16) > voters,

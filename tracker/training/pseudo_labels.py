@@ -43,7 +43,8 @@ class LabelSettings:
     Attributes:
         teachers: trackers by name or file, see `load_teachers`.
         ensemble: every shot by all teachers, and it is kept what each said; else by one that is drawn by chance.
-        round_trip: also track back to the query, which shows where a teacher lost a point without noticing.
+        round_trip: where one teacher labels a shot, also track back to the queries, so that there is a disagreement.
+            Several teachers lie apart by themselves, which tells more.
         sampling: where points start, see `shot_queries`.
         points: in each shot.
         frames: of a shot on which they start.
@@ -184,7 +185,7 @@ def _label_shot(
     said, trips = [], []
     for one in asked:
         said.append(track_shot(source, one.tracker, queries, shot))
-        if settings.round_trip:
+        if settings.round_trip and len(asked) == 1:
             trips.append(round_trip(source, one.tracker, said[-1], queries, shot))
     label = agree(
         np.stack([one.xy for one in said]),
@@ -243,7 +244,7 @@ def _tracks(labels: Sequence[_Label], source: FrameSource) -> TrackFile:
 def _speakers(settings: LabelSettings, teachers: Sequence[Teacher]) -> list[str]:
     """Whose opinions are kept, in order."""
     names = [one.name for one in teachers]
-    return [*names, *map(TRIP.format, names)] if settings.round_trip else names
+    return [*names, TRIP.format(names[0])] if settings.round_trip and len(names) == 1 else names
 
 
 def _opinions(
