@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -256,3 +257,11 @@ def test_where_no_cluster_answers_it_says_so(tmp_path: Path, monkeypatch: pytest
     ray.ended = True
     with pytest.raises(InputError, match=r"anywhere: no Ray cluster .* \(Could not find any running Ray instance\.\)$"):
         run_pretended(tmp_path, monkeypatch, ray)
+
+
+def test_where_nobody_listens_it_does_not_wait(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    folder = LabelSet.create(tmp_path / "set", {}).folder
+    with pytest.raises(InputError, match=f"127.0.0.1:{port}: no Ray cluster .*refused"):
+        next(RayExecutor(f"127.0.0.1:{port}").run([], SETTINGS, folder))

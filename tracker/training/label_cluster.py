@@ -7,6 +7,7 @@ under the same paths. Labels do not depend on which node makes them.
 import json
 import logging
 import os
+import socket
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +23,7 @@ from tracker.training.teachers import LoadedTeacher, load_teachers
 
 OUTSTANDING = 2  # tasks given to a worker: one to work on, and one so that it need not wait
 POLL = 1.0  # seconds to wait for a result, and between looks at which nodes there are
+KNOCK = 10.0  # seconds for the head to answer
 PATIENCE = 300.0  # seconds without any worker, after which the job ends
 
 
@@ -39,7 +41,7 @@ class RayExecutor:
     def __init__(self, address: str, *, cpus_per_worker: int = 1) -> None:
         """
         Args:
-            address: "HOST:PORT" of the head node, "auto" on a node of the cluster, or "ray://HOST:PORT" from outside.
+            address: "auto" for the cluster that this machine is a node of, or "HOST:PORT" of the head of that one.
             cpus_per_worker: how many CPUs a worker without a graphics card takes of its node.
 
         Raises:
@@ -59,6 +61,7 @@ class RayExecutor:
         """
         self.lost, self.left_out = 0, []
         try:
+            _knock(self._address)
             self._ray.init(address=self._address, log_to_driver=False, logging_level=logging.ERROR)
         except (ConnectionError, TimeoutError, RuntimeError, ValueError, OSError) as error:
             reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
@@ -76,6 +79,13 @@ def _import_ray() -> Any:
     except ImportError as error:
         raise InputError("ray is not installed; a cluster needs it: pip install trackwright[cluster]") from error
     return ray
+
+
+def _knock(address: str) -> None:
+    """Raise OSError where nobody listens: Ray itself would go on trying for longer than anyone waits."""
+    host, _, port = address.rpartition(":")
+    if port.isdigit():
+        socket.create_connection((host, int(port)), timeout=KNOCK).close()
 
 
 class _Worker:
