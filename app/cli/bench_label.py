@@ -54,7 +54,7 @@ def label(
         names = teachers.split(",") if teachers else list(dict.fromkeys((LucasKanade.name, default_tracker().name)))
         loaded = load_teachers([name.strip() for name in names], device.value)
         loaded += [_full_size(device.value)] if full else []
-        settings = LabelSettings(teachers=(), points=points)
+        settings = LabelSettings(teachers=(), points=points, round_trip=False)
         rows: list[dict[str, Any]] = []
         with TemporaryDirectory() as folder:
             for video in videos or [_made(Path(folder) / "made.mp4", frames)]:
