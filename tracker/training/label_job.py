@@ -10,7 +10,6 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -159,32 +158,32 @@ def plan(
     made, first = Plan(), dict[str, str]()
     began = time.monotonic()
     paths = list(dict.fromkeys(map(str, videos)))
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for number, (path, found) in enumerate(zip(paths, pool.map(_identify, paths), strict=True), start=1):
-            report(JobProgress("looking", number, len(paths), seconds=time.monotonic() - began))
-            if should_stop():
-                pool.shutdown(cancel_futures=True)
-                break
-            if isinstance(found, InputError):
-                made.skipped[path] = _without_path(found, path)
-                continue
-            identity, frames = found
-            if identity in first:
-                made.skipped[path] = f"the same video as {first[identity]}"
-                continue
-            first[identity] = path
-            labelled = by_path.get(os.path.abspath(path))
-            if identity in by_hash:
-                made.done.append(by_hash[identity])
-            elif labelled is not None:
-                made.skipped[path] = (
-                    f"its content changed since it was labelled as {labelled}; those labels stay as they are, choose "
-                    "another folder to label it anew"
-                )
-            else:
-                name = _name(path, identity, names)
-                names.add(name)
-                made.tasks.append(LabelTask(name, path, identity, frames))
+    # One after the other: before Python 3.11.8 two threads that read arrays may fail (python/cpython#106905).
+    for number, path in enumerate(paths, start=1):
+        if should_stop():
+            break
+        found = _identify(path)
+        report(JobProgress("looking", number, len(paths), seconds=time.monotonic() - began))
+        if isinstance(found, InputError):
+            made.skipped[path] = _without_path(found, path)
+            continue
+        identity, frames = found
+        if identity in first:
+            made.skipped[path] = f"the same video as {first[identity]}"
+            continue
+        first[identity] = path
+        labelled = by_path.get(os.path.abspath(path))
+        if identity in by_hash:
+            made.done.append(by_hash[identity])
+        elif labelled is not None:
+            made.skipped[path] = (
+                f"its content changed since it was labelled as {labelled}; those labels stay as they are, choose "
+                "another folder to label it anew"
+            )
+        else:
+            name = _name(path, identity, names)
+            names.add(name)
+            made.tasks.append(LabelTask(name, path, identity, frames))
     return made
 
 
