@@ -158,7 +158,7 @@ def plan(
     made, first = Plan(), dict[str, str]()
     began = time.monotonic()
     paths = list(dict.fromkeys(map(str, videos)))
-    # One after the other: before Python 3.11.8 two threads that read arrays may fail (python/cpython#106905).
+    # One after the other: in Python 3.11.7 threads that read arrays at once may fail (python/cpython#106905).
     for number, path in enumerate(paths, start=1):
         if should_stop():
             break
