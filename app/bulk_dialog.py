@@ -77,11 +77,13 @@ class BulkDialog(QDialog):
         )
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
         self.begin_button = buttons.addButton(self.tr("Begin the check"), QDialogButtonBox.ButtonRole.AcceptRole)
+        buttons.button(QDialogButtonBox.StandardButton.Cancel).setAutoDefault(False)
         self.begin_button.setDefault(True)
         self.begin_button.setEnabled(False)
         self.take_back_button = QPushButton(self.tr("Take back"))
         if self._accepted is not None:
             buttons.addButton(self.take_back_button, QDialogButtonBox.ButtonRole.ResetRole)
+            self.take_back_button.setAutoDefault(False)
             self.take_back_button.setToolTip(
                 self.tr("What was accepted up to {:g} px is open again.").format(self._accepted)
             )
@@ -92,7 +94,7 @@ class BulkDialog(QDialog):
         layout.addWidget(why)
         layout.addLayout(form)
         layout.addWidget(buttons)
-        self.setMinimumWidth(440)
+        self.setMinimumWidth(520)
         self.tells.setText(self.tr("Counting…"))
         self.threshold.setFocus()
         self.threshold.selectAll()
@@ -113,6 +115,7 @@ class BulkDialog(QDialog):
         if not self._counts.cells[-1]:
             self.tells.setText(self.tr("Nothing is left that several teachers have labelled and nobody decided on."))
         self.begin_button.setEnabled(cells > 0)
+        self.begin_button.setDefault(True)  # a button that is disabled gives it away
 
     def _take_back(self) -> None:
         self.take_back_wanted.emit()

@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog, QMessageBox
 
 from app.curated_writer import CuratedWriter
@@ -130,6 +131,8 @@ class Curating(OnOpenDocument):
         document = window.document
         if document is not None:
             self._begin(document)
+        else:
+            window.label_set_panel.list_view.setFocus()  # Enter opens the first video
         self._tell_start_page()
         self.rank_again()
         window.checking.set_workspace(self.workspace)
@@ -182,7 +185,7 @@ class Curating(OnOpenDocument):
         elif workspace.next_open() is None:
             page.show_label_set(self.tr("All videos of this label set are decided."), False)
         else:
-            page.show_label_set(self.tr("Choose a video of the label set in the list, or begin at its top."), True)
+            page.show_label_set(self.tr("Enter in the list of the label set opens a video."), True)
 
     def _refused(self) -> str:
         return self.tr("This label set cannot be curated here. {}").format(self._refusal)
@@ -274,11 +277,24 @@ class Curating(OnOpenDocument):
                 failed(self.tr("{} is not there any more.").format(track))
                 return
             if wanted:
-                self._window.review.look_at(wanted[0], start, end, start, plays=True)
+                self._look_at(wanted[0], start, end)
             if then is not None:
                 then()
 
         self.open_video(name, opened, failed)
+
+    def _look_at(self, track_id: int, start: int, end: int) -> None:
+        """Go close to a span; once more when the first picture of a video is there, which is shown whole by itself."""
+        document, window = self._window.document, self._window
+
+        def look() -> None:
+            if self._window.document is document:
+                window.review.look_at(track_id, start, end, start, plays=True)
+
+        look()
+        if window.canvas.frame < 0:
+            once = Qt.ConnectionType.SingleShotConnection
+            window.playback.frame_shown.connect(lambda *_: look(), once)
 
     # -- decisions
 

@@ -114,15 +114,17 @@ class Docks:
         else:
             window.tabifyDockWidget(named["timeline"], named["filmstrip"])
         window.tabifyDockWidget(named["filmstrip"], named["curves"])
-        if window.height() < HIGH:
+        if window.height() < HIGH or self._has_labels:
             window.tabifyDockWidget(named["tracks"], named["masks"])
+        if window.height() < HIGH:
             window.tabifyDockWidget(named["review"], named["history"])
         for front in ("tracks", "run", "filmstrip", "timeline"):
             named[front].raise_()
         resize = window.resizeDocks
         resize([named["tracks"], named["run"]], [290, 270], Qt.Orientation.Horizontal)
         if window.height() >= HIGH:
-            resize([named["tracks"], named["masks"]], [400, 260], Qt.Orientation.Vertical)
+            if not self._has_labels:
+                resize([named["tracks"], named["masks"]], [400, 260], Qt.Orientation.Vertical)
             resize([named["run"], named["history"]], [380, 200], Qt.Orientation.Vertical)
         resize([named["timeline"]], [210], Qt.Orientation.Vertical)
 

@@ -31,6 +31,7 @@ class SpotChecking(OnOpenDocument):
         self.check: SpotCheck | None = None
         self._workspace: Workspace | None = None
         self._job: Job | None = None
+        self._hid_others: bool | None = None  # as it was before the check
         self._goes_on = False  # spans are being shown; else it is asked what to make of the answers
         self._seen: int | None = None  # the place in the sample that is on screen
         self._bar = window.check_bar
@@ -111,6 +112,8 @@ class SpotChecking(OnOpenDocument):
         """Show the span that is to be judged."""
         if self.check is not None:
             self._goes_on = self.check.current is not None
+            if self._hid_others is None:
+                self._hid_others, self._view.hide_others = self._view.hide_others, True
             self._show_span()
 
     def answer(self, right: bool) -> None:
@@ -134,7 +137,7 @@ class SpotChecking(OnOpenDocument):
         span = check.current if check is not None else None
         self._show()
         if check is None or span is None:
-            self._window.playback.stop()
+            self._leave_span()
             return
         place = check.position
         self._seen = None
@@ -181,6 +184,8 @@ class SpotChecking(OnOpenDocument):
 
     def _leave_span(self) -> None:
         self._window.playback.stop()
+        if self._hid_others is not None:
+            self._view.hide_others, self._hid_others = self._hid_others, None
         self._view.loop_range = None
         self._window.canvas.fit()
 
@@ -209,15 +214,23 @@ class SpotChecking(OnOpenDocument):
         if check is None:
             bar.hide()
         elif self._goes_on:
-            where = self.tr("Span {0} of {1}: is the track right all through? ")
-            place = where.format(number(check.position + 1), number(len(check.spans)))
-            bar.show_span(f"{place}   {estimate_text(check.estimate)}")
+            bar.show_span(self._question(check), estimate_text(check.estimate))
         else:
-            text = self.tr("Spot check up to {0} px: {1}, of {2} spans in all")
-            said = text.format(f"{check.threshold:g}", estimate_text(check.estimate), number(check.total))
+            text = self.tr("Spot check of {0} spans in doubt by at most {1} px")
+            said = text.format(number(check.total), f"{check.threshold:g}")
             accept = self.tr("Accept up to {:g} px").format(check.threshold)
-            bar.show_end(said, accept, check.current is not None, bool(check.answers))
+            may_go_on, may_accept = check.current is not None, bool(check.answers)
+            bar.show_end(said, estimate_text(check.estimate), accept, may_go_on=may_go_on, may_accept=may_accept)
         self._window.refresh()
+
+    def _question(self, check: SpotCheck) -> str:
+        span, document = check.current, self._window.document
+        assert span is not None
+        text = self.tr("Span {0} of {1}: is {2} right on frames {3} to {4}?")
+        first = document.number_of(0) if document is not None else 0
+        place, count = number(check.position + 1), number(len(check.spans))
+        frames = span.start + first, span.end - 1 + first
+        return text.format(place, count, span.track, *frames)
 
     def _stop_job(self) -> None:
         if self._job is not None:

@@ -73,8 +73,6 @@ class StartPage(QWidget):
         self.label_set_text.setText(text)
         self.label_set_text.setVisible(bool(text))
         self.begin_button.setVisible(may_begin)
-        if may_begin:
-            self.begin_button.setFocus()
 
     def set_files(self, recent: Sequence[Path], unsaved: Sequence[tuple[Path, str]]) -> None:
         """Show recent files and unsaved projects; those are (path, what it holds)."""

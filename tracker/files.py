@@ -3,12 +3,17 @@
 import errno
 import os
 import shutil
+import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import platformdirs
+
+# Held while numpy reads arrays. It reads the heads of its files as Python literals, and Python 3.11 counts the depth of
+# all the syntax trees that are being made in one place: two threads at once end in a SystemError now and then.
+READING_ARRAYS = threading.Lock()
 
 
 class InputError(ValueError):

@@ -77,7 +77,7 @@ class TeacherItem(pg.GraphicsObject):
             ]
             pen = look(teacher).pen()
             for line in lines:
-                painter.setPen(QPen(QColor(*theme.OUTLINE, 150), LINE + 1.4))
+                painter.setPen(QPen(QColor(*theme.OUTLINE, 120), LINE + 1.2))
                 painter.drawPolyline(line)
                 painter.setPen(pen)
                 painter.drawPolyline(line)

@@ -59,7 +59,7 @@ class TeacherLegend(QWidget):
                 break
             mine = look(place)
             line = QLineF(x, middle, x + SAMPLE, middle)
-            painter.setPen(QPen(QColor(*theme.OUTLINE, 150), LINE + 1.4))
+            painter.setPen(QPen(QColor(*theme.OUTLINE, 120), LINE + 1.2))
             painter.drawLine(line)
             painter.setPen(mine.pen())
             painter.drawLine(line)

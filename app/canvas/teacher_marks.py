@@ -9,9 +9,9 @@ from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
 from app import theme
 
 RADIUS = 5.0  # logical pixels
-LINE = 1.6
+LINE = 2.0
 COLOURS = ((255, 200, 255), (120, 220, 255), (255, 214, 102), (170, 235, 160), (255, 160, 122), (200, 185, 255))
-PATTERNS = ((6.0, 2.5), (1.2, 2.2), (6.0, 2.0, 1.2, 2.0), (3.0, 2.0), (9.0, 2.0, 1.2, 2.0, 1.2, 2.0), (12.0, 3.0))
+PATTERNS = ((9.0, 1.5), (3.0, 1.5), (1.0, 1.0), (6.0, 1.5, 1.0, 1.5), (6.0, 1.5, 1.0, 1.5, 1.0, 1.5), (3.0, 4.0))
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from app.theme import SPACE_M, SPACE_S, icon
 NO_INDEX = QModelIndex()
 PICTURE = QSize(84, 47)  # logical pixels
 MARK = 16
+MOST_TOLD = 50.0  # pixels; where teachers are lost the doubt grows beyond all bounds, and its size says nothing
 ROW_ROLE = Qt.ItemDataRole.UserRole + 1
 PICTURE_ROLE = Qt.ItemDataRole.UserRole + 2
 DOUBT_ROLE = Qt.ItemDataRole.UserRole + 3
@@ -91,8 +92,12 @@ class LabelSetModel(QAbstractListModel):
             return self.tr("cannot be read")
         if row.ranked is None:
             return self.tr("not looked at yet")
-        share = number(100 * row.ranked.share, 1)
-        return self.tr("{0} px, {1} % over").format(number(row.ranked.doubt, 1), share)
+        if row.verdict != "open":
+            return self.tr("{0} positions").format(number(row.ranked.cells))
+        share, worst = number(100 * row.ranked.share, 1), row.ranked.doubt
+        if worst > MOST_TOLD:
+            return self.tr("{0} % in doubt").format(share)
+        return self.tr("{0} % in doubt, by {1} px").format(share, number(worst, 1))
 
     def _spans(self, row: Row) -> str:
         if row.ranked is None or row.verdict != "open":
@@ -105,10 +110,7 @@ class LabelSetModel(QAbstractListModel):
             return row.fault
         parts = [row.name, verdict_text(row.verdict)]
         if row.ranked is not None:
-            text = self.tr("in doubt by up to {0} px, {1} % of it over the threshold, {2}")
-            spans = self._spans(row) or self.tr("nothing to look at")
-            doubt, share = number(row.ranked.doubt, 1), number(100 * row.ranked.share, 1)
-            parts.append(text.format(doubt, share, spans))
+            parts += [part for part in (self._doubt(row), self._spans(row)) if part]
         return ", ".join(parts)
 
 

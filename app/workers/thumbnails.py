@@ -73,7 +73,7 @@ def thumbnail(video: Path) -> QImage | None:
     if rgb is None:
         return None
     height, width = rgb.shape[:2]
-    image = QImage(rgb.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888).copy()
+    image = QImage(rgb.data, width, height, 3 * width, QImage.Format.Format_RGB888).copy()
     with contextlib.suppress(OSError, InputError):  # a cache that cannot be written costs time, nothing else
         entry.parent.mkdir(parents=True, exist_ok=True)
         with atomic_output(entry) as part:

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -81,8 +81,8 @@ def titles(window: MainWindow) -> list[str]:
 
 
 @pytest.fixture
-def workspace(qtbot, window: MainWindow, label_set: LabelSet) -> Iterator[Workspace]:
-    yield open_set(qtbot, window, label_set)
+def workspace(qtbot, window: MainWindow, label_set: LabelSet) -> Workspace:
+    return open_set(qtbot, window, label_set)
 
 
 class TestTheQueue:

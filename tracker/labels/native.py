@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.files import InputError, atomic_output
+from tracker.files import READING_ARRAYS, InputError, atomic_output
 from tracker.labels.table import Cells, Source, State, TrackInfo, TrackTable, colour_for
 
 FORMAT_VERSION = 1
@@ -244,7 +244,7 @@ def load_arrays(path: Path, names: Collection[str]) -> dict[str, NDArray[Any]]:
             if not zipfile.is_zipfile(handle):
                 raise InputError(f"{path}: this is not an .npz file")
             handle.seek(0)
-            with np.load(handle, allow_pickle=False) as archive:
+            with READING_ARRAYS, np.load(handle, allow_pickle=False) as archive:
                 return {name: archive[name] for name in names if name in archive.files}
     except InputError:
         raise

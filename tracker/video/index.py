@@ -15,7 +15,7 @@ import numpy as np
 import platformdirs
 from numpy.typing import NDArray
 
-from tracker.files import InputError
+from tracker.files import READING_ARRAYS, InputError
 from tracker.video.decoder import StreamDecoder, open_container, picture_stream
 from tracker.video.picture import Orientation, orientation_of
 
@@ -201,7 +201,7 @@ def _cache_entry(path: Path) -> Path | None:
 
 def _read_cached(entry: Path) -> VideoIndex | None:
     try:
-        with entry.open("rb") as handle, np.load(handle, allow_pickle=False) as stored:
+        with entry.open("rb") as handle, READING_ARRAYS, np.load(handle, allow_pickle=False) as stored:
             facts = json.loads(str(stored["facts"]))
             return VideoIndex(
                 pts=stored["pts"],
