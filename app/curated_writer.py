@@ -6,20 +6,18 @@ from collections.abc import Callable
 from PySide6.QtCore import QObject, Signal
 
 from app.curation.curated import write_curated
-from app.curation.doubt import doubt
+from app.curation.ranking import Standing, standing_of
 from app.workers.jobs import Job, run_job
 from tracker.files import InputError
-from tracker.inference.suspicion import usual_threshold
 from tracker.labels.label_set import LabelSet
 from tracker.labels.native import TrackFile
-from tracker.labels.ranking import RankedVideo, rank_video
 
 
 class CuratedWriter(QObject):
     """One video at a time, the newest state of each.
 
     Signals:
-        written(LabelSet, RankedVideo): the set has it, and this is what is doubtful in it now.
+        written(LabelSet, Standing): the set has it, and this is what is doubtful in it now.
         failed(str): it could not be written; the project has it.
     """
 
@@ -29,7 +27,7 @@ class CuratedWriter(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._job: Job | None = None
-        self._waiting: dict[tuple[str, str], Callable[[], tuple[LabelSet, RankedVideo]]] = {}
+        self._waiting: dict[tuple[str, str], Callable[[], tuple[LabelSet, Standing]]] = {}
 
     def write(self, label_set: LabelSet, name: str, tracks: TrackFile | None) -> None:
         """Write these tracks of a video; None: nothing was changed, only look at it anew."""
@@ -59,7 +57,7 @@ class CuratedWriter(QObject):
             lambda _job: act(), self.tr("Writing curated labels"), self, on_result=self._done, on_error=self._failed
         )
 
-    def _done(self, result: tuple[LabelSet, RankedVideo]) -> None:
+    def _done(self, result: tuple[LabelSet, Standing]) -> None:
         self._job = None
         self.written.emit(*result)
         self._next()
@@ -70,11 +68,10 @@ class CuratedWriter(QObject):
         self._next()
 
 
-def _write(label_set: LabelSet, name: str, tracks: TrackFile | None) -> tuple[LabelSet, RankedVideo]:
+def _write(label_set: LabelSet, name: str, tracks: TrackFile | None) -> tuple[LabelSet, Standing]:
     if tracks is None:
         tracks = label_set.read_current(name)
     else:
         write_curated(label_set, name, tracks)
     verdict = label_set.verdicts().get(name, "open")
-    threshold = usual_threshold(tracks.size_wh)
-    return label_set, rank_video(name, tracks, verdict, label_set.bulk_threshold(), threshold, doubt)
+    return label_set, standing_of(name, tracks, verdict, label_set.bulk_threshold())

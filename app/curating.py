@@ -10,8 +10,8 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox
 
 from app.curated_writer import CuratedWriter
 from app.curation.curated import capture, is_touched, place_in_set
-from app.curation.doubt import doubt
 from app.curation.opening import OpenedSet, Prepared, candidates, open_set, prepare
+from app.curation.ranking import Standing, rank_all
 from app.curation.workspace import Workspace, title_of
 from app.document.project import Document
 from app.merge_dialog import MergeDialog
@@ -20,11 +20,9 @@ from app.workers.jobs import Job, run_job
 from app.workers.protocol import Progress
 from app.workers.thumbnails import Thumbnails
 from tracker.files import InputError
-from tracker.inference.suspicion import usual_threshold
 from tracker.labels.label_file import read_origin
 from tracker.labels.label_set import LabelSet, Verdict
 from tracker.labels.native import TrackFile
-from tracker.labels.ranking import RankedVideo, rank
 
 if TYPE_CHECKING:
     from app.window import MainWindow
@@ -150,7 +148,7 @@ class Curating(OnOpenDocument):
         def progress(so_far: Progress) -> None:
             panel.set_busy(self.tr("Looking at the labels: {} of {}").format(so_far.done, so_far.total))
 
-        def ranked(result: tuple[list[RankedVideo], dict[str, str]]) -> None:
+        def ranked(result: tuple[list[Standing], dict[str, str]]) -> None:
             panel.set_busy("")
             workspace.show_ranking(*result)
             self._tell_start_page()
@@ -159,7 +157,7 @@ class Curating(OnOpenDocument):
         self._run(
             "rank",
             self.tr("Looking at the labels"),
-            lambda job: rank(label_set, usual_threshold, doubt, job.report),
+            lambda job: rank_all(label_set, job.report),
             ranked,
             progress,
         )
@@ -384,7 +382,7 @@ class Curating(OnOpenDocument):
         self._kept = revision
         return capture(document)
 
-    def _written(self, label_set: LabelSet, video: RankedVideo) -> None:
+    def _written(self, label_set: LabelSet, video: Standing) -> None:
         if self.workspace is not None and self.workspace.label_set is label_set:
             self.workspace.update(video)
 

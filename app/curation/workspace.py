@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from statistics import median
 from typing import Literal
 
+from app.curation.ranking import Standing
 from app.document.changes import Callbacks
 from tracker.labels.label_set import Decision, LabelSet, Verdict
-from tracker.labels.ranking import RankedVideo
 
 PAUSE = 30 * 60.0  # seconds: who takes longer for one video did something else
 REMEMBERED = 20  # decisions that the pace is taken from
@@ -26,7 +26,7 @@ class Row:
 
     name: str
     verdict: Verdict
-    ranked: RankedVideo | None
+    ranked: Standing | None
     fault: str
 
     @property
@@ -57,7 +57,7 @@ class Workspace:
         self.current: str | None = None
         self._order = list(names)
         self._verdicts = dict(verdicts)
-        self._ranked: dict[str, RankedVideo] = {}
+        self._ranked: dict[str, Standing] = {}
         self._faults: dict[str, str] = {}
         self._shown: Shown = "open"
         self._search = ""
@@ -117,7 +117,7 @@ class Workspace:
 
     # -- what has been worked out
 
-    def show_ranking(self, videos: Iterable[RankedVideo], faults: Mapping[str, str]) -> None:
+    def show_ranking(self, videos: Iterable[Standing], faults: Mapping[str, str]) -> None:
         """Take all videos as they have been looked at, the first ones first; those that cannot be read come last."""
         self._ranked = {video.name: video for video in videos}
         self._faults = dict(faults)
@@ -125,7 +125,7 @@ class Workspace:
         self._order = known + [name for name in self._order if name not in set(known)]
         self.changed(self)
 
-    def update(self, video: RankedVideo) -> None:
+    def update(self, video: Standing) -> None:
         """Take one that has been looked at anew; its place stays."""
         self._ranked[video.name] = replace(video, verdict=self.verdict(video.name))
         self._faults.pop(video.name, None)
@@ -160,7 +160,7 @@ class Workspace:
         self._verdicts[name] = verdict
         ranked = self._ranked.get(name)
         if ranked is not None:
-            spans = () if verdict != "open" else ranked.spans
+            spans = 0 if verdict != "open" else ranked.spans
             self._ranked[name] = replace(ranked, verdict=verdict, spans=spans)
         if name == self.current and first:
             self._note_pace()
@@ -182,7 +182,7 @@ class Workspace:
     @property
     def spans_left(self) -> int:
         """How many spans of open videos are to be looked at."""
-        return sum(len(ranked.spans) for name, ranked in self._ranked.items() if self.verdict(name) == "open")
+        return sum(ranked.spans for name, ranked in self._ranked.items() if self.verdict(name) == "open")
 
     @property
     def time_left(self) -> float | None:

@@ -102,7 +102,7 @@ class LabelSetModel(QAbstractListModel):
     def _spans(self, row: Row) -> str:
         if row.ranked is None or row.verdict != "open":
             return ""
-        count = len(row.ranked.spans)
+        count = row.ranked.spans
         return self.tr("1 span") if count == 1 else self.tr("{0} spans").format(number(count))
 
     def _sentence(self, row: Row) -> str:

@@ -6,20 +6,19 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QImage
 
+from app.curation.ranking import Standing
 from app.curation.workspace import Workspace
 from app.panels.check_bar import CheckBar
 from app.panels.label_set_list import DOUBT_ROLE, OPEN_ROLE, PICTURE_ROLE, SPANS_ROLE
 from app.panels.label_set_panel import LabelSetPanel
 from app.theme import apply_theme
 from tracker.labels.label_set import LabelSet
-from tracker.labels.ranking import RankedSpan, RankedVideo
 
 NAMES = ["clip-00aa00aa", "street-11bb11bb", "street-22cc22cc", "with-a-dash"]
 
 
-def ranked(name: str, count: int, doubt: float = 5.0, share: float = 0.1) -> RankedVideo:
-    spans = tuple(RankedSpan(0, "1", 10 * k, 10 * k + 5, 10 * k, doubt) for k in range(count))
-    return RankedVideo(name, "open", spans, doubt, share, 100, 0)
+def ranked(name: str, count: int, doubt: float = 5.0, share: float = 0.1) -> Standing:
+    return Standing(name, "open", count, doubt, share, 100)
 
 
 @pytest.fixture
