@@ -62,6 +62,7 @@ class TrainingForm(QWidget):
         self._fill()
         self._lay_out()
         self._connect()
+        self.labels_note.hide()
         self._show_held()
 
     # -- what the window says

@@ -15,7 +15,8 @@ from app.finetune_report import JSON, TEXT
 from app.workers.finetuning import Comparing, Event, Finetuning
 from app.workers.training import DIED, TrainingWorker
 from app.workers.training_record import CURVES, RUN, Ended, Stepped, TrainingRequest, read_report, read_run
-from tests.training.label_sets import label_set, write_base
+from tests.training.label_sets import label_set
+from tests.workers.bases import write_base
 from tracker.checkpoints import load_checkpoint
 from tracker.files import InputError
 from tracker.labels.label_set import Decision, LabelSet
