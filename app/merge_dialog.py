@@ -64,7 +64,7 @@ class MergeDialog(QDialog):
             (self.tr("Conflicts"), self.conflicts),
         ):
             widget.setAccessibleName(name)
-        self.copies.setMaximumHeight(110)
+        self.copies.setFixedHeight(96)
         self.out.textChanged.connect(self._enable)
         add, away = QPushButton(self.tr("Add…")), QPushButton(self.tr("Take out"))
         browse = QPushButton(self.tr("Browse…"))
@@ -76,7 +76,7 @@ class MergeDialog(QDialog):
         side.addWidget(away)
         side.addStretch()
         whose, place = QHBoxLayout(), QHBoxLayout()
-        whose.addWidget(self.copies, 1)
+        whose.addWidget(self.copies, 1, Qt.AlignmentFlag.AlignTop)
         whose.addLayout(side)
         place.addWidget(self.out, 1)
         place.addWidget(browse)
@@ -100,7 +100,7 @@ class MergeDialog(QDialog):
         layout.addWidget(self._bar)
         layout.addWidget(self.conflicts, 1)
         layout.addWidget(buttons)
-        self.resize(640, 300)
+        self.resize(640, 240)
 
     def _set_up_table(self) -> None:
         table = self.conflicts
@@ -200,9 +200,8 @@ class MergeDialog(QDialog):
         said = self.tr("{0} positions in {1} videos hold by a person's word. ")
         text = said.format(number(report.cells), number(report.videos))
         if count:
-            text += self.tr(
-                "In {0} places people do not agree: there it is undecided. Enter, or a double click, goes there."
-            ).format(number(count))
+            told = self.tr("People do not agree about {0}: that is undecided. Enter, or a double click, goes there.")
+            text += told.format(self.tr("1 place") if count == 1 else self.tr("{0} places").format(number(count)))
         else:
             text += self.tr("Nobody contradicts anybody.")
         self.tells.setText(text)
@@ -214,6 +213,9 @@ class MergeDialog(QDialog):
                 self.conflicts.setItem(row, column, item)
         self.conflicts.resizeColumnsToContents()
         self.conflicts.setVisible(bool(count))
+        for button in (self.merge_button, self.open_button):  # Enter belongs to the list now
+            button.setAutoDefault(False)
+            button.setDefault(False)
         if count:
             self.resize(max(self.width(), 820), max(self.height(), 520))
             self.conflicts.setCurrentCell(0, 0)

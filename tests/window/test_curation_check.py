@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 
 from app.bulk_dialog import BulkDialog
 from app.curation.counts import count_all
@@ -201,7 +202,7 @@ def test_several_peoples_work_is_joined_and_conflicts_are_gone_to(
     table = dialog.conflicts
     cells = [table.model().index(0, column).data() for column in range(4)]
     assert cells == ["garden", "2", "5–8", "ann: vouches for it; ben: vouches for it"]
-    settle(qtbot, window, lambda: table.activated.emit(table.model().index(0, 0)))
+    settle(qtbot, window, lambda: QTest.keyClick(table, Qt.Key.Key_Return))
     qtbot.waitUntil(lambda: window.curating.current == name and settled(window), timeout=20_000)
     joined, document, primary = LabelSet(tmp_path / "joined"), window.document, window.view.primary
     assert document is not None
@@ -212,4 +213,5 @@ def test_several_peoples_work_is_joined_and_conflicts_are_gone_to(
     assert window.view.loop_range == (0, 17)
     np.testing.assert_array_equal(document.table.xy, read_tracks(joined.curated_path(name)).xy)
     assert (document.table.state == State.VISIBLE).all()
+    assert "do not agree about 1 place:" in dialog.tells.text(), "Enter did not merge again"
     dialog.close()
