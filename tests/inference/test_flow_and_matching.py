@@ -211,3 +211,11 @@ def test_everybody_asks_one_place_how_frames_are_resized(model):
     assert network_of(tracker) is tracker.model is model
     assert WorkingResolution.of(model.config, 160, 120) == WorkingResolution(160, 120, (64, 96), area=True)
     assert WorkingResolution.of(small_model().config, 160, 120, (32, 48)) == WorkingResolution(160, 120, (32, 48))
+
+
+def test_points_on_the_last_frame_of_a_window_leave_nothing_to_search(model, clip):
+    session = OnlineSession(model, 96, 64)
+    session.add_points(np.array([[15, 20, 40]], np.float32), np.arange(1))
+    alone = track_all(session, clip[:24], 8)
+    assert np.isfinite(alone.tracks[15:]).all()
+    np.testing.assert_allclose(alone.tracks[15, 0], [20, 40], atol=3)

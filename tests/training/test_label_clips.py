@@ -58,6 +58,25 @@ def test_labels_are_where_the_picture_is(pair: LabelSet, area: bool) -> None:
     assert np.median(alike) > 0.9
 
 
+def test_pictures_that_turn_take_their_points_along(pair: LabelSet) -> None:
+    """Every second clip turns; where a point is the picture is as bright on the last frame as on the first."""
+    clips = clips_of(pair, replace(CHOICE, scaled=0.0, turn=180.0, fastest=1))
+    bright, turned = [], 0
+    for number in range(12):
+        clip = clips.clip(number, 0)
+        whole = ((clip.tracks[0] > 3) & (clip.tracks[0] < torch.tensor([36, 28]))).all(2)
+        seen = (clip.visible[0] & whole)[[0, 4]].all(0)
+        for point in seen.nonzero()[:, 0].tolist():
+            bright.append([patch(clip, frame, point, 2).mean() for frame in (0, 4)])
+        moved = clip.tracks[0, 4] - clip.tracks[0, 0]
+        kept = clip.valid[0, [0, 4]].all(0)
+        turned += bool(kept.sum() > 1 and moved[kept].std(0).max() > 0.5)
+    assert 2 <= turned <= 10
+    assert len(bright) >= 8
+    first, last = np.array(bright).T
+    assert np.corrcoef(first, last)[0, 1] > 0.9
+
+
 def test_what_the_network_sees_is_what_it_will_see(pair: LabelSet) -> None:
     """Without a further factor the frames are those of the working resolution, and points move as they do."""
     clips = clips_of(pair, replace(CHOICE, size=(48, 64), scaled=0.0, fastest=1))

@@ -261,8 +261,8 @@ class CoTracker3(nn.Module):
             pixels = (coords * self.config.stride).float().cpu().numpy().copy()
             follow_flow_in_batch(greys, pixels, known_until.cpu().numpy())
             coords = torch.where(unknown, torch.from_numpy(pixels).to(coords) / self.config.stride, coords)
-        if self.matching is not None:
-            first = max(0, int(known_until.min()) + 1) if known_until.numel() else coords.shape[2]
+        first = max(0, int(known_until.min()) + 1) if known_until.numel() else coords.shape[2]
+        if self.matching is not None and first < coords.shape[2]:
             later = [level[:, first:].contiguous() for level in pyramid]
             found = self.matching.search(later, templates, coords[:, :, first:], max_tokens)
             coords = torch.where(unknown, torch.cat([coords[:, :, :first], found], dim=2), coords)

@@ -28,6 +28,7 @@ from tracker.training.label_videos import TrainingVideo, TrustName, VideoCells, 
 from tracker.training.samples import Clips
 from tracker.video import FrameCache, open_source
 
+TURNED = 0.5  # share of the clips that turn, where any do
 _FEWEST_TRIES = 8
 _LABELS_KEPT = 64  # videos
 _CPU = torch.device("cpu")
@@ -47,6 +48,8 @@ class LabelChoice:
         fastest: every r-th frame is taken, r from 1 to this, where the shot is long enough.
         scale: smallest and largest factor beside that to the network's working resolution.
         scaled: share of the clips that have such a factor; the others are as the network will see them.
+        turn: degrees by which the picture of every second clip turns at most, from its first frame to its last, from an
+            angle that is drawn too; 0 for none. For pictures from above, in which things turn by any angle.
         person_weight: how much more a cell counts that a person placed or approved.
         cache_mib: decoded frames kept in memory.
     """
@@ -57,6 +60,7 @@ class LabelChoice:
     fastest: int = 3
     scale: tuple[float, float] = (0.8, 1.25)
     scaled: float = 0.5
+    turn: float = 0.0
     person_weight: float = 4.0
     cache_mib: int = 1024
 
@@ -67,6 +71,8 @@ class LabelChoice:
             raise ValueError("frames must be the fewest and the most, in this order, and at least 2")
         if not 0 < self.scale[0] <= self.scale[1] or not 0 <= self.scaled <= 1:
             raise ValueError("scale must be the smallest and the largest factor, scaled a share of 0 to 1")
+        if not 0 <= self.turn <= 360:
+            raise ValueError(f"turn = {self.turn} must be degrees, from 0 to 360")
         if self.person_weight < 1:
             raise ValueError(f"person_weight = {self.person_weight} must be at least 1")
 
@@ -154,8 +160,11 @@ class LabelClips:
         pictures = self._pictures(which, frames)
         working = WorkingResolution(*video.size_wh, self.model.resolution, self.model.area_resize)
         tracks = working.to_model(torch.from_numpy(cells.xy[:, frames]))  # (N, T, 2)
-        here = np.argmax(frames == shown)
-        pictures, tracks = self._cut(pictures, tracks, tracks[track, here].numpy(), chance)
+        around = tracks[track, np.argmax(frames == shown)].numpy()
+        if self.choice.turn and chance.random() < TURNED:
+            pictures, tracks = self._turned(pictures, tracks, around, video.size_wh, chance)
+        else:
+            pictures, tracks = self._cut(pictures, tracks, around, chance)
         in_clip = inside(tracks, self.choice.size).numpy()
         valid = cells.valid[:, frames]
         visible = cells.visible[:, frames] & valid & in_clip
@@ -173,9 +182,7 @@ class LabelClips:
     ) -> tuple[NDArray[np.uint8], Tensor]:
         """Frames and tracks scaled by chance, and a random window of the clip's size that has `around` (x, y) in it."""
         old, size = pictures.shape[1:3], self.choice.size
-        least = max(new / had for new, had in zip(size, old, strict=True))
-        scaled = chance.random() < self.choice.scaled
-        factor = max(least, float(chance.uniform(*self.choice.scale)) if scaled else 1.0)
+        factor = self._factor(old, chance)
         new = (max(size[0], round(old[0] * factor)), max(size[1], round(old[1] * factor)))
         factors = np.array([new[1] / old[1], new[0] / old[0]], np.float32)
         if new != old:
@@ -185,6 +192,39 @@ class LabelClips:
         left, top = _window(x, size[1], new[1], chance), _window(y, size[0], new[0], chance)
         cropped = pictures[:, top : top + size[0], left : left + size[1]]
         return cropped, tracks - torch.tensor([left, top], dtype=tracks.dtype)
+
+    def _turned(
+        self,
+        pictures: NDArray[np.uint8],
+        tracks: Tensor,
+        around: NDArray[np.float32],
+        size_wh: tuple[int, int],
+        chance: Chance,
+    ) -> tuple[NDArray[np.uint8], Tensor]:
+        """The same, turning evenly around `around` while the clip goes on, as the video itself would turn."""
+        (old_height, old_width), (height, width) = pictures.shape[1:3], self.choice.size
+        first, whole = np.radians(chance.uniform((-180, -self.choice.turn), (180, self.choice.turn)))
+        angles = np.linspace(first, first + whole, len(pictures))
+        turns = np.array([[np.cos(angles), -np.sin(angles)], [np.sin(angles), np.cos(angles)]]).transpose(2, 0, 1)
+        # Working pixels are not square: the turn is that of the video's pixels.
+        stretch = np.array([old_width / size_wh[0], old_height / size_wh[1]])
+        linear = self._factor((old_height, old_width), chance) * turns * stretch[:, None] / stretch
+        moved = chance.uniform(0.2, 0.8, 2) * (width, height) - linear @ around
+        matrices = np.concatenate([linear, moved[..., None]], axis=2)
+        warped = [
+            cv2.warpAffine(picture, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+            for picture, matrix in zip(pictures, matrices, strict=True)
+        ]
+        places = (
+            torch.einsum("tij,ntj->nti", torch.from_numpy(linear).float(), tracks) + torch.from_numpy(moved).float()
+        )
+        return np.stack(warped).astype(np.uint8, copy=False), places
+
+    def _factor(self, old: tuple[int, ...], chance: Chance) -> float:
+        """By which frames of this (height, width) are scaled, at least so that a clip fits in."""
+        least = max(new / had for new, had in zip(self.choice.size, old, strict=True))
+        scaled = chance.random() < self.choice.scaled
+        return max(least, float(chance.uniform(*self.choice.scale)) if scaled else 1.0)
 
     def _pictures(self, which: int, frames: NDArray[np.int64]) -> NDArray[np.uint8]:
         """(T, h, w, 3) RGB at the working resolution."""
