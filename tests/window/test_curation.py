@@ -101,7 +101,7 @@ class TestTheQueue:
         kept = list((Path(os.environ["TRACKWRIGHT_CACHE"]) / "thumbnails").glob("*.png"))
         assert len(kept) == 3, "for the next start"
 
-    def test_enter_opens_a_video_with_its_tracks_as_one_step(
+    def test_enter_opens_a_video_with_its_tracks_as_one_step_and_pages_walk_on(
         self, qtbot, window: MainWindow, workspace: Workspace, label_set: LabelSet
     ) -> None:
         rows = window.label_set_panel.list_view
@@ -119,26 +119,12 @@ class TestTheQueue:
         assert not label_set.curated_path(name).exists(), "nobody has done anything"
         assert label_set.folder in window.settings.recent_files
         assert document.path not in window.settings.recent_files
-
-    def test_pages_walk_the_videos_and_stop_at_the_ends(self, qtbot, window: MainWindow, workspace: Workspace) -> None:
-        open_video(qtbot, window, "garden")
         settle(qtbot, window, lambda: press(window, Qt.Key.Key_PageDown))
-        assert (window.curating.current or "").startswith("street")
+        assert window.curating.current == name_in(label_set, "street")
         settle(qtbot, window, lambda: press(window, Qt.Key.Key_PageUp))
-        assert (window.curating.current or "").startswith("garden")
+        assert window.curating.current == name
         press(window, Qt.Key.Key_PageUp)
         assert window.statusBar().currentMessage() == "This is the first video."
-
-    def test_a_search_and_a_filter_list_less(self, window: MainWindow, workspace: Workspace) -> None:
-        panel = window.label_set_panel
-        QTest.keyClicks(panel.search_field, "arb")
-        assert titles(window) == ["harbour"]
-        panel.search_field.clear()
-        panel._filter_chosen(1)
-        assert titles(window) == []
-        assert panel.empty_label.isVisible()
-        panel._filter_chosen(3)
-        assert len(titles(window)) == 3
 
 
 class TestDeciding:
@@ -303,33 +289,36 @@ class TestBadInput:
         settle(qtbot, window, window.curating.begin)
         assert (window.curating.current or "").startswith("street")
 
-    def test_an_empty_set_says_what_to_do(self, qtbot, window: MainWindow, tmp_path: Path) -> None:
+    def test_sets_in_which_nobody_can_work_say_why(
+        self,
+        qtbot,
+        window: MainWindow,
+        label_set: LabelSet,
+        tmp_path: Path,
+        errors: list[str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
         open_set(qtbot, window, LabelSet.create(tmp_path / "empty", {}))
         assert "no labels yet" in window.label_set_panel.empty_label.text()
         assert not window.start_page.begin_button.isVisible()
 
-    def test_a_set_of_a_later_version_is_refused(
-        self, qtbot, window: MainWindow, label_set: LabelSet, errors: list[str]
-    ) -> None:
+        def refuse(**_: object) -> None:
+            raise PermissionError(13, "no")
+
+        with monkeypatch.context() as patch:
+            patch.setattr("tempfile.TemporaryFile", refuse)
+            open_set(qtbot, window, label_set)
+        assert len(titles(window)) == 3, "it can be looked at"
+        assert "no permission to write here" in window.label_set_panel.note_label.text()
+        settle(qtbot, window, window.curating.begin)
+        assert "cannot be curated here" in errors[-1]
+        assert window.document is None
+        settle(qtbot, window, window.curating.close_set)
         path = label_set.folder / "label-set.json"
         path.write_text(path.read_text("utf-8").replace('"format_version": 1', '"format_version": 7'), "utf-8")
         settle(qtbot, window, lambda: window.files.open_path(label_set.folder))
         assert "version 7 is not known here" in errors[-1]
         assert window.curating.workspace is None
-
-    def test_a_folder_that_cannot_be_written_is_shown_but_not_curated(
-        self, qtbot, window: MainWindow, label_set: LabelSet, errors: list[str], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        def refuse(**_: object) -> None:
-            raise PermissionError(13, "no")
-
-        monkeypatch.setattr("tempfile.TemporaryFile", refuse)
-        open_set(qtbot, window, label_set)
-        assert len(titles(window)) == 3
-        assert "no permission to write here" in window.label_set_panel.note_label.text()
-        settle(qtbot, window, window.curating.begin)
-        assert "cannot be curated here" in errors[-1]
-        assert window.document is None
 
     def test_a_decision_that_cannot_be_written_was_not_made(
         self, qtbot, window: MainWindow, workspace: Workspace, label_set: LabelSet, errors: list[str]
