@@ -4,6 +4,8 @@ import secrets
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from PySide6.QtCore import QTimer
+
 from app.bulk_dialog import BulkDialog
 from app.curation.spot_check import SpotCheck, unfinished_check
 from app.curation.workspace import Workspace, now, person
@@ -34,6 +36,8 @@ class SpotChecking(OnOpenDocument):
         self._hid_others: bool | None = None  # as it was before the check
         self._goes_on = False  # spans are being shown; else it is asked what to make of the answers
         self._seen: int | None = None  # the place in the sample that is on screen
+        self._revision = -1  # of the tracks when it came there
+        self._rejected: dict[int, str] = {}  # by place, the step that took a wrong span away
         self._bar = window.check_bar
         self._bar.action_requested.connect(lambda action: window.registry.trigger(action))
 
@@ -57,7 +61,9 @@ class SpotChecking(OnOpenDocument):
         """Another label set is open, or none; a check that an earlier start has left is taken up."""
         self._stop_job()
         self._workspace, self._goes_on, self._seen = workspace, False, None
-        self.check = unfinished_check(workspace.label_set) if workspace is not None else None
+        self._rejected.clear()
+        may_go_on = workspace is not None and self._window.curating.may_curate()
+        self.check = unfinished_check(workspace.label_set) if workspace is not None and may_go_on else None
         self._show()
 
     def ask(self) -> None:
@@ -85,6 +91,7 @@ class SpotChecking(OnOpenDocument):
                 self._window.files.show_error(self.tr("Nothing would be accepted up to {:g} px.").format(threshold))
                 return
             self.check = SpotCheck(label_set, threshold, spans, total)
+            self._rejected.clear()
             if self._try(self.check.save):
                 self.go_on()
 
@@ -117,7 +124,10 @@ class SpotChecking(OnOpenDocument):
             self._show_span()
 
     def answer(self, right: bool) -> None:
-        """The span on screen is right, or wrong. Where a person has gone elsewhere meanwhile, it is shown first."""
+        """The span on screen is right, or wrong: then it is rejected, unless the person has put something right there.
+
+        Where a person has gone elsewhere meanwhile, it is shown first.
+        """
         check = self.check
         span = check.current if check is not None else None
         if check is None or span is None:
@@ -125,7 +135,24 @@ class SpotChecking(OnOpenDocument):
         if self._seen != check.position or self._window.curating.current != span.video:
             self._show_span()
         elif self._try(lambda: check.answer(right)):
+            if not right:
+                self._reject(check.spans.index(span), span)
             self.go_on()
+
+    def _reject(self, place: int, span: CheckSpan) -> None:
+        """What is known to be wrong must not be accepted with the rest."""
+        document, track_id = self._document, self._view.primary
+        if track_id is None or document.table.track(track_id).name != span.track:
+            return
+        if document.table.revision == self._revision:
+            document.reject([track_id], span.start, span.end)
+            self._rejected[place] = document.undo_text
+
+    def _take_rejection_back(self, place: int) -> None:
+        """A person has second thoughts on a span that they called wrong."""
+        step = self._rejected.pop(place, None)
+        if step is not None and self._document.undo_text == step:
+            self._document.undo()
 
     def back(self) -> None:
         """To the span before, to answer anew."""
@@ -144,13 +171,14 @@ class SpotChecking(OnOpenDocument):
 
         def shown() -> None:
             if self.check is check and check.position == place:
-                self._seen = place
+                self._take_rejection_back(place)
+                self._seen, self._revision = place, self._document.table.revision
 
         def failed(message: str) -> None:
             if self.check is check and check.position == place:
                 self._window.show_message(self.tr("Left out: {}").format(message))
                 check.leave_out()
-                self.go_on()
+                QTimer.singleShot(0, self, self.go_on)
 
         self._window.curating.show_span(span.video, span.track, span.start, span.end, shown, failed)
 

@@ -56,7 +56,7 @@ class Thumbnails(QObject):
             try:
                 video = find(name)
                 picture = thumbnail(video) if video is not None else None
-            except InputError:
+            except (InputError, OSError):
                 continue  # the row says what is wrong when the video is opened
             if picture is not None:
                 self.ready.emit(name, picture)

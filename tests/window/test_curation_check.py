@@ -122,6 +122,8 @@ class TestSpotCheck:
             assert window.view.loop_range is not None
             assert window.view.loop_range[0] <= span.start < span.end <= window.view.loop_range[1]
             answer(qtbot, window, key)
+            known = document.table.read([primary], span.start, span.end).state != State.UNLABELLED
+            assert known.all() == known.any() == (key == Qt.Key.Key_1), "what is wrong goes"
         assert not window.playback.playing
         assert [(d.kind, d.right) for d in label_set.decisions()] == [
             *(("check", True), ("check", False), ("check", True))
@@ -140,6 +142,8 @@ class TestSpotCheck:
         check = begun(qtbot, window)
         answer(qtbot, window, Qt.Key.Key_2)
         answer(qtbot, window, Qt.Key.Key_3)
+        assert window.document is not None
+        assert (window.document.table.state == State.VISIBLE).all(), "it is not wrong any more"
         answer(qtbot, window, Qt.Key.Key_1)
         assert (check.estimate.checked, check.estimate.bad) == (1, 0)
         settle(qtbot, window, lambda: press(window, Qt.Key.Key_Escape, SHIFT))
