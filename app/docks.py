@@ -11,6 +11,7 @@ WIDE = 1600  # pixels of a window in which timeline and filmstrip have room side
 HIGH = 900  # pixels of a window in which two panels have room above one another
 
 LABELS_WIDTH = 310
+ON_DEMAND = ("training",)  # panels that are there once somebody asked for them
 LABELS = "labels"  # the panel that is there while a label set is open, with or without a video
 
 LEFT, RIGHT, BOTTOM = (
@@ -106,8 +107,8 @@ class Docks:
                 self._window.resizeDocks([self[LABELS]], [LABELS_WIDTH], Qt.Orientation.Horizontal)
 
     def _lay_out(self) -> None:
-        for dock in self:
-            dock.show()
+        for name, dock in self._docks.items():
+            dock.setVisible(name not in ON_DEMAND or dock.isVisible())
         window, named = self._window, self._docks
         if window.width() >= WIDE:
             window.splitDockWidget(named["timeline"], named["filmstrip"], Qt.Orientation.Horizontal)
@@ -150,4 +151,5 @@ class Docks:
             QDockWidget.DockWidgetFeature.DockWidgetMovable | QDockWidget.DockWidgetFeature.DockWidgetClosable
         )
         self._window.addDockWidget(panel.area, dock)
+        dock.hide()  # one that is there while others are put behind it leaves a tab bar over the picture
         return dock

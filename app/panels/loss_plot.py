@@ -3,10 +3,11 @@
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QSize, Qt, QTimer
-from PySide6.QtGui import QColor, QPalette
+from PySide6.QtGui import QColor, QPalette, QPen
 from PySide6.QtWidgets import QWidget
 
-from app.panels.curves.plot import legible
+from app.panels.curves.plot import FrameAxis, legible
+from app.panels.line_legend import Entry, LineLegend
 from app.panels.wording import number
 from app.workers.training_record import Stepped, Validated
 
@@ -33,15 +34,15 @@ class LossPlot(pg.PlotWidget):
 
     Attributes:
         lines: what is drawn, by the name of the loss.
+        legend: which is which; to stand below the plot.
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent, background=None)
+        super().__init__(parent, background=None, axisItems={"bottom": FrameAxis()})
         self._steps: list[int] = []
         self._raw: list[float] = []
         self._smooth: dict[str, list[float]] = {name: [] for name in STYLES}
         self._marks: list[tuple[Validated, pg.InfiniteLine]] = []
-        self._told: set[str] = set()
         self._later = QTimer(self, singleShot=True, interval=REDRAW_MS)
         self._later.timeout.connect(self._draw)
         self.setMinimumHeight(HEIGHT)
@@ -55,11 +56,11 @@ class LossPlot(pg.PlotWidget):
         plot.getAxis("bottom").enableAutoSIPrefix(False)
         plot.getAxis("left").enableAutoSIPrefix(False)
         plot.getAxis("left").setWidth(38)
+        self.legend = LineLegend()
         self.lines = {name: pg.PlotDataItem(connect="finite") for name in STYLES}
         self._faint = pg.PlotDataItem(connect="finite")
         for item in (self._faint, *reversed(self.lines.values())):
             plot.addItem(item)
-        self._legend = plot.addLegend(offset=(-4, 4), labelTextSize="8pt", verSpacing=-6)
         self.dress()
 
     def sizeHint(self) -> QSize:
@@ -123,20 +124,16 @@ class LossPlot(pg.PlotWidget):
         steps = np.array(self._steps[some], np.float64)
         for name, line in self.lines.items():
             line.setData(steps, _positive(self._smooth[name][some]))
-            self._tell(name, any(self._smooth[name][-1:]))
         self._faint.setData(steps, _positive(self._raw[some]))
+        self._show_legend()
         shown = f"{self._smooth['total'][-1]:.4g}" if self._steps else ""
         self.setAccessibleDescription(self.tr("Total loss {0}").format(shown) if shown else "")
 
-    def _tell(self, name: str, shown: bool) -> None:
-        """The legend has the lines that are not zero throughout."""
-        if shown != (name in self._told):
-            if shown:
-                self._legend.addItem(self.lines[name], name)
-                self._told.add(name)
-            else:
-                self._legend.removeItem(self.lines[name])
-                self._told.remove(name)
+    def _show_legend(self) -> None:
+        """Only the lines that are not zero throughout."""
+        names = [name for name, values in self._smooth.items() if any(values[-1:])]
+        held = [Entry(self.tr("δavg, held"), self._mark_pen())] if self._marks else []
+        self.legend.set_entries([*(Entry(name, self._pen(name)) for name in names), *held])
 
     # -- the look
 
@@ -148,12 +145,11 @@ class LossPlot(pg.PlotWidget):
             self.getAxis(name).setTextPen(palette.color(role.PlaceholderText))
         self.getPlotItem().getViewBox().setBackgroundColor(palette.color(role.Base))
         for name, line in self.lines.items():
-            style, _, width = STYLES[name]
-            line.setPen(pg.mkPen(self._colour(name), width=width, style=style))
+            line.setPen(self._pen(name))
         faint = QColor(self._colour("total"))
         faint.setAlpha(FAINT)
         self._faint.setPen(pg.mkPen(faint, width=1))
-        self._legend.setLabelTextColor(palette.color(role.WindowText))
+        self._show_legend()
         for _, line in self._marks:
             line.setPen(self._mark_pen())
             line.label.setColor(palette.color(role.WindowText))
@@ -162,8 +158,12 @@ class LossPlot(pg.PlotWidget):
         shade = STYLES[name][1]
         return self.palette().color(QPalette.ColorRole.Text) if shade is None else legible(shade, self.palette())
 
-    def _mark_pen(self) -> object:
-        return pg.mkPen(self.palette().color(QPalette.ColorRole.Accent), width=1, style=Qt.PenStyle.DashLine)
+    def _pen(self, name: str) -> QPen:
+        style, _, width = STYLES[name]
+        return pg.mkPen(self._colour(name), width=width, style=style)
+
+    def _mark_pen(self) -> QPen:
+        return pg.mkPen(self.palette().color(QPalette.ColorRole.WindowText), width=1, style=Qt.PenStyle.DotLine)
 
 
 def _positive(values: list[float]) -> np.ndarray:

@@ -235,7 +235,7 @@ class TrainingPanel(QWidget):
         column = QVBoxLayout(page)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(SPACE_M)
-        for widget in (self.title_label, self.progress_bar, self.progress_label, self.plot):
+        for widget in (self.title_label, self.progress_bar, self.progress_label):
             column.addWidget(widget)
         row = QHBoxLayout()
         row.setSpacing(SPACE_S)
@@ -243,6 +243,8 @@ class TrainingPanel(QWidget):
             row.addWidget(button, 1)
         column.addLayout(row)
         column.addWidget(self.report)
+        column.addWidget(self.plot)
+        column.addWidget(self.plot.legend)
         return page
 
     def _scrolled_column(self) -> QVBoxLayout:

@@ -44,7 +44,7 @@ class TrainingReport(QWidget):
         self._verdict_icon, self.verdict_label = QLabel(), QLabel(wordWrap=True)
         self.verdict_label.setTextFormat(Qt.TextFormat.PlainText)
         self.verdict_label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.table = QTableWidget(0, 4)
+        self.table = QTableWidget(0, 3)
         self._set_up_table()
         self.apart_label = QLabel(wordWrap=True)
         self.apart_label.setTextFormat(Qt.TextFormat.PlainText)
@@ -90,7 +90,7 @@ class TrainingReport(QWidget):
         self.table.setVisible(bool(judgements))
         for row, one in enumerate(judgements):
             self._show_row(row, one)
-        self.table.resizeRowsToContents()
+            self.table.setRowHeight(row, 2 * self.fontMetrics().lineSpacing() + SPACE_S)
         height = self.table.horizontalHeader().sizeHint().height() + 2
         self.table.setFixedHeight(height + sum(self.table.rowHeight(row) for row in range(len(judgements))))
         self.buttons["training.evaluate"].setVisible(report is not None and not judgements)
@@ -110,9 +110,9 @@ class TrainingReport(QWidget):
 
     def _set_up_table(self) -> None:
         tr, table = self.tr, self.table
-        table.setHorizontalHeaderLabels(["", tr("Base"), tr("Student"), tr("Difference")])
+        table.setHorizontalHeaderLabels(["", tr("Means"), tr("Difference")])
         table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        table.horizontalHeader().setSectionResizeMode(3, QHeaderView.ResizeMode.Stretch)
+        table.horizontalHeader().setSectionResizeMode(2, QHeaderView.ResizeMode.Stretch)
         table.horizontalHeader().setMinimumSectionSize(20)
         table.horizontalHeader().setHighlightSections(False)
         table.verticalHeader().hide()
@@ -123,7 +123,7 @@ class TrainingReport(QWidget):
         table.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         table.setIconSize(ICON)
         table.setAccessibleName(tr("Base and student on the held videos"))
-        tip = tr("Means over the held videos; the difference with its 95 % interval, by bootstrap over videos")
+        tip = tr("Means over the held videos, base → student; the difference with its 95 % interval, by bootstrap")
         table.setToolTip(wrapped(tip))
 
     def _lay_out(self) -> None:
@@ -152,11 +152,8 @@ class TrainingReport(QWidget):
         difference = f"{one.difference}  {self._word(one.word)}"
         if one.interval:
             difference += f"\n{one.interval}"
-        for column, text in enumerate((one.label, one.base, one.student, difference)):
-            item = QTableWidgetItem(text)
-            if column in (1, 2):
-                item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-            self.table.setItem(row, column, item)
+        for column, text in enumerate((one.label, f"{one.base} → {one.student}", difference)):
+            self.table.setItem(row, column, QTableWidgetItem(text))
 
     def _word(self, word: str) -> str:
         return {
@@ -171,7 +168,7 @@ class TrainingReport(QWidget):
         word = "" if report is None else report.word
         self._verdict_icon.setPixmap(live_icon(ICONS[word], self.palette()).pixmap(ICON))
         for row, one in enumerate(() if report is None else report.judgements):
-            item = self.table.item(row, 3)
+            item = self.table.item(row, 2)
             if item is not None:
                 item.setIcon(live_icon(ICONS[one.word], self.palette()))
 

@@ -159,7 +159,7 @@ def test_losses_are_drawn_by_step(qtbot, filled: TrainingPanel) -> None:
     qtbot.waitUntil(lambda: plot.lines["total"].xData is not None and len(plot.lines["total"].xData) == 4)
     np.testing.assert_allclose(plot.lines["total"].yData, 1.0)
     assert np.isnan(plot.lines["matching"].yData).all()
-    assert [label.text for _, label in plot._legend.items] == ["total", "track"]
+    assert plot.legend.names == ["total", "track", "δavg, held"]
     assert [mark.step for mark in plot.marks] == [4]
     filled.add(stepped(3), minutes=1)  # what was not saved is done again
     assert plot.steps == [1, 2, 3]
@@ -186,7 +186,7 @@ def test_a_run_that_ended_shows_its_report_in_words(qtbot, filled: TrainingPanel
     filled.show_run("out", finished, StudentReport("# out", "Better on δavg; no better on OA.", judged))
     assert not filled.resume_button.isVisible()
     assert report.verdict_label.text() == "Better on δavg; no better on OA."
-    assert [report.table.model().index(row, 3).data() for row in range(2)] == [
+    assert [report.table.model().index(row, 2).data() for row in range(2)] == [
         "+2.3  better\n+0.4 … +4.1",
         "+0.1  no better\n−0.5 … +0.7",
     ]
