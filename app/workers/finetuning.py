@@ -128,9 +128,8 @@ class Finetuning:
             result = _read_result(request)
             self._report(result, compare=True)
             return record.ended
-        if request.resume:
-            self._before = read_run(request.output).seconds
-        result = self._train()
+        saved = request.resume and self._has_state()
+        result = self._train(saved)
         stopped = result.summary.reason == "stopped"
         ended = Ended("stopped" if stopped else "finished", result.summary.step, result.summary.seconds, result.skipped)
         self._write(ended)
@@ -141,7 +140,16 @@ class Finetuning:
 
     # -- training
 
-    def _train(self) -> "Finetuned":
+    def _has_state(self) -> bool:
+        """Whether the run that is to go on has saved anything; one that was killed early begins once more."""
+        from tracker.training.state import STATE
+
+        record = read_run(self._request.output)
+        saved = (self._request.output / STATE).is_file()
+        self._before = record.seconds if saved else 0.0
+        return saved
+
+    def _train(self, resume: bool) -> "Finetuned":
         from tracker.training.distributed import joined_group
         from tracker.training.finetune import finetune
         from tracker.training.loop import Hooks
@@ -161,7 +169,7 @@ class Finetuning:
 
             hooks = Hooks(report, validator, self._should_stop)
             return finetune(
-                settings, request.labels, request.base, request.output, resume=request.resume, hooks=hooks, group=group
+                settings, request.labels, request.base, request.output, resume=resume, hooks=hooks, group=group
             )
 
     def _note_progress(self, progress: "Progress") -> None:

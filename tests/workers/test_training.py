@@ -133,6 +133,9 @@ def test_a_process_that_is_killed_is_told_and_what_it_did_is_known(qtbot, reques
     record = read_run(request_.output)
     assert record.ended is None
     assert record.step >= 1
+    assert not (request_.output / "state.pt").exists()  # it had not been time to save: it begins once more
+    assert Finetuning(replace(request_, resume=True, steps=1), lambda event: None, lambda: False).run().step == 1
+    assert [event.step for event in read_run(request_.output).curve] == [1]
 
 
 def test_it_saves_and_ends_when_its_window_is_gone(tmp_path: Path, request_: TrainingRequest) -> None:
