@@ -50,7 +50,7 @@ class Layers:
         self._skeleton = SkeletonItem(canvas, document, self.appearance)
         ghost = GhostItem(canvas, document, self.appearance)
         self.teachers = TeacherItem(canvas, document)
-        self._items: list[Any] = [self.masks, self._skeleton, ghost, self.overlay, self.highlight, self.teachers]
+        self._items: list[Any] = [self.masks, self._skeleton, ghost, self.teachers, self.overlay, self.highlight]
         for z, item in enumerate(self._items, start=1):
             item.setZValue(z)
             box.addItem(item, ignoreBounds=True)
