@@ -25,11 +25,11 @@ from app.cli.track import track
 from app.cli.train import train
 from tracker.files import InputError
 
-USAGE = "[VIDEO | PROJECT | FOLDER-OF-FRAMES] | COMMAND …"
+USAGE = "[VIDEO | PROJECT | FOLDER-OF-FRAMES | LABEL-SET] | COMMAND …"
 HELP = """A workbench for point tracks.
 
-Without a command it opens the window, on a video, a project or a folder of frames; --demo opens the clip that ships
-with it. Exit codes: 0 done, 2 wrong usage or bad input, 1 a fault of ours, 130 cancelled."""
+Without a command it opens the window, on a video, a project, a folder of frames or a label set; --demo opens the clip
+that ships with it. Exit codes: 0 done, 2 wrong usage or bad input, 1 a fault of ours, 130 cancelled."""
 
 OpenWindow = Callable[[Path | None, bool], int]
 
@@ -87,7 +87,9 @@ def _root(
 
 def _open_command(open_window: OpenWindow) -> Callable[..., None]:
     def open_(
-        path: Annotated[Path | None, typer.Argument(help="A video, a project or a folder of frames.")] = None,
+        path: Annotated[
+            Path | None, typer.Argument(help="A video, a project, a folder of frames or a label set.")
+        ] = None,
         demo: Annotated[bool, typer.Option("--demo", help="Open the clip that ships with Trackwright.")] = False,
     ) -> None:
         """Open the window."""

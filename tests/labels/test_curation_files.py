@@ -144,7 +144,8 @@ def test_people_who_do_not_agree_leave_a_conflict_and_an_undecided_cell() -> Non
     bob.approved[0, 9] = True
     merged = merge_video("v", base, {"Ann": ann, "Bob": bob})
     assert [(one.track, one.frames) for one in merged.conflicts] == [("1", (2, 4)), ("1", (9, 10))]
-    assert merged.conflicts[0].said == {"Ann": "vouches for it", "Bob": "took it away"}
+    assert merged.conflicts[0].said == {"Ann": "visible at 100.0, 100.0", "Bob": "took it away"}
+    assert merged.conflicts[1].said == {"Ann": "visible at 120.0, 120.0", "Bob": "visible at 100.0, 100.0"}
     assert (merged.tracks.state[0, 2:4] == State.VISIBLE).all()
     assert not merged.tracks.approved[0, 2:4].any()
     assert (merged.tracks.state[0, 4:6] == State.UNLABELLED).all()

@@ -205,7 +205,7 @@ def test_several_peoples_work_is_joined_and_conflicts_are_gone_to(
     qtbot.waitUntil(dialog.open_button.isEnabled, timeout=20_000)
     table = dialog.conflicts
     cells = [table.model().index(0, column).data() for column in range(4)]
-    assert cells == ["garden", "2", "5–8", "ann: vouches for it; ben: vouches for it"]
+    assert cells == ["garden", "2", "5–8", "ann: visible at 30.0, 30.0; ben: visible at 60.0, 60.0"]
     settle(qtbot, window, lambda: QTest.keyClick(table, Qt.Key.Key_Return))
     qtbot.waitUntil(lambda: window.curating.current == name and settled(window), timeout=20_000)
     joined, document, primary = LabelSet(tmp_path / "joined"), window.document, window.view.primary

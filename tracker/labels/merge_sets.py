@@ -5,6 +5,7 @@ took away. Where only one person touched a cell, or all who did agree, that hold
 trackers left it, undecided, and the conflict is told.
 """
 
+import math
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -142,7 +143,8 @@ def merge_video(name: str, base: TrackFile, made: dict[str, TrackFile]) -> Merge
         for cell, *_ in CELL_FIELDS:
             if getattr(merged, cell, None) is not None and getattr(one, cell, None) is not None:
                 getattr(merged, cell)[mine] = getattr(one, cell)[mine]
-    told = [_tell(name, base, acts, list(made), span) for span in stretches(conflict)]
+    people = dict(zip(made, theirs, strict=True))
+    told = [_tell(name, acts, people, str(base.names[span[0]]), span) for span in stretches(conflict)]
     merged = _with_new_tracks(merged, rows, made)
     return MergedVideo(merged, int((chosen >= 0).sum()), told)
 
@@ -228,19 +230,27 @@ def _with_new_tracks(merged: TrackFile, rows: dict[str, int], made: dict[str, Tr
     return merged
 
 
-WORDS = {Act.VOUCHED: "vouches for it", Act.TOOK_AWAY: "took it away"}
+STATES = {
+    State.UNLABELLED: "unknown",
+    State.VISIBLE: "visible",
+    State.OCCLUDED: "hidden",
+    State.OUT_OF_VIEW: "out of view",
+}
 
 
 def _tell(
-    name: str, base: TrackFile, acts: NDArray[np.uint8], people: list[str], span: tuple[int, int, int]
+    name: str, acts: NDArray[np.uint8], made: dict[str, TrackFile], track: str, span: tuple[int, int, int]
 ) -> Conflict:
+    """What each said on the first frame of the span."""
     row, start, end = span
     said = {}
-    for who, act in zip(people, acts, strict=True):
-        done = [WORDS[kind] for kind in WORDS if (act[row, start:end] == kind).any()]
-        if done:
-            said[who] = " and ".join(done)
-    return Conflict(name, str(base.names[row]), (start, end), said)
+    for (who, one), act in zip(made.items(), acts, strict=True):
+        if act[row, start] == Act.TOOK_AWAY:
+            said[who] = "took it away"
+        elif act[row, start] == Act.VOUCHED:
+            x, y = one.xy[row, start].tolist()
+            said[who] = STATES[State(int(one.state[row, start]))] + ("" if math.isnan(x) else f" at {x:.1f}, {y:.1f}")
+    return Conflict(name, track, (start, end), said)
 
 
 def _join_decisions(people: dict[str, LabelSet], joined: LabelSet, result: MergeReport) -> None:

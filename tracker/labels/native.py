@@ -122,7 +122,7 @@ class TrackFile:
         if len(pts) != table.n_frames:
             raise ValueError(f"{len(pts)} timestamps do not fit {table.n_frames} frames")
         cells = {
-            name: np.ascontiguousarray(getattr(table, name))
+            name: np.array(getattr(table, name), order="C")
             for name in ("xy", "state", "visibility", "confidence", "source", "approved", "disagreement")
         }
         if not np.isfinite(cells["disagreement"]).any():
