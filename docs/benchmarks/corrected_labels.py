@@ -55,6 +55,11 @@ def label(truth: Path, labels: LabelSet) -> None:
     write_labels(labels.labels_path(name), LabelFile(tracks, Origin(str(video), identity)))
 
 
+def _frames(text: str) -> tuple[int, int]:
+    start, end = map(int, text.split(":"))
+    return start, end
+
+
 def main() -> None:
     """What the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -63,12 +68,12 @@ def main() -> None:
     parser.add_argument("--held", required=True, help="frames START:END, none of which are in the other part")
     parser.add_argument("-o", "--output", type=Path, required=True)
     chosen = parser.parse_args()
-    train, held = ([int(end) for end in part.split(":")] for part in (chosen.train, chosen.held))
+    train, held = (_frames(part) for part in (chosen.train, chosen.held))
     if max(train[0], held[0]) < min(train[1], held[1]):
         parser.error("the two parts share frames")
     labels = LabelSet.create(chosen.output / "labels", {"made": f"from {chosen.truth.name}, frames {chosen.train}"})
-    label(cut(chosen.truth, *train, chosen.output / "train"), labels)
-    cut(chosen.truth, *held, chosen.output / "held")
+    label(cut(chosen.truth, train[0], train[1], chosen.output / "train"), labels)
+    cut(chosen.truth, held[0], held[1], chosen.output / "held")
 
 
 if __name__ == "__main__":

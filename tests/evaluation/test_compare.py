@@ -1,5 +1,6 @@
 """Whether a student is better: the figures, the intervals and the words."""
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -174,7 +175,7 @@ def test_what_cannot_be_read_is_left_out(tmp_path: Path) -> None:
     def broken() -> PictureFrames:
         raise InputError("b.mp4: cannot be read")
 
-    bad = LabelledVideo("b", *(getattr(video(), name) for name in ("tracks", "visible", "labelled", "size_wh")), broken)
+    bad = replace(video("b"), open=broken)
     found = compare_trackers(DoesNotMove(), DoesNotMove(), [bad, video()], effort=None, skipped=["c.mp4: gone"])
     assert found.skipped == ("c.mp4: gone", "b: no video to score, the first because b.mp4: cannot be read")
     assert not found.effort
