@@ -349,8 +349,7 @@ class Training(QObject):
 
     def _compared(self, line: str) -> None:
         if line:
-            self._panel.set_message("", "info")
-        self._panel.report.set_apart(line)
+            self._panel.set_message(line, "info")
         self.refresh()
 
     def ask_install(self) -> None:

@@ -102,7 +102,6 @@ class TrainingPanel(QWidget):
         self.progress_label.setText(self._state_text(record))
         self.progress_label.setVisible(bool(self.progress_label.text()))
         self.report.set_report(report)
-        self.report.set_apart("")
         self._pages.setCurrentIndex(RUN)
         self.refresh()
 
@@ -210,15 +209,15 @@ class TrainingPanel(QWidget):
         column = self._scrolled_column()
         column.setContentsMargins(SPACE_M, SPACE_M, SPACE_M, SPACE_M)
         column.setSpacing(SPACE_M)
-        self._pages = _Pages()
-        self._pages.addWidget(self._form_page())
-        self._pages.addWidget(self._run_page())
-        column.addWidget(self._pages)
         message = QHBoxLayout()
         message.setSpacing(SPACE_S)
         message.addWidget(self.message_icon, 0, Qt.AlignmentFlag.AlignTop)
         message.addWidget(self.message_label, 1)
-        column.addLayout(message)
+        column.addLayout(message)  # above all: nobody scrolls to be told of a failure
+        self._pages = _Pages()
+        self._pages.addWidget(self._form_page())
+        self._pages.addWidget(self._run_page())
+        column.addWidget(self._pages)
         column.addStretch(1)
 
     def _form_page(self) -> QWidget:

@@ -46,8 +46,6 @@ class TrainingReport(QWidget):
         self.verdict_label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.table = QTableWidget(0, 3)
         self._set_up_table()
-        self.apart_label = QLabel(wordWrap=True)
-        self.apart_label.setTextFormat(Qt.TextFormat.PlainText)
         tr = self.tr
         self.buttons = {
             action: IconButton(icon, tip, "", partial(self.action_requested.emit, action), text)
@@ -96,11 +94,6 @@ class TrainingReport(QWidget):
         self.buttons["training.evaluate"].setVisible(report is not None and not judgements)
         self._show_icons()
 
-    def set_apart(self, text: str) -> None:
-        """One line on where base and student differ most in the open video; "" for none."""
-        self.apart_label.setText(text)
-        self.apart_label.setVisible(bool(text))
-
     def enable(self, **can: bool) -> None:
         """What can be done now, by the last part of the action's id."""
         for action, button in self.buttons.items():
@@ -143,8 +136,6 @@ class TrainingReport(QWidget):
             button.setSizePolicy(button.sizePolicy().Policy.Expanding, button.sizePolicy().verticalPolicy())
             buttons.addWidget(button)
         column.addLayout(buttons)
-        column.addWidget(self.apart_label)
-        self.set_apart("")
 
     # -- what is shown
 

@@ -123,7 +123,7 @@ def test_stop_resume_compare_and_use(qtbot, filled: MainWindow, accepted: list[Q
     qtbot.waitUntil(training.can_compare)
     with qtbot.waitSignal(training.side_by_side.finished, timeout=LONG) as compared:
         window.registry.trigger("training.compare")
-    line = panel.report.apart_label.text()
+    line = panel.message_label.text()
     assert compared.args == [line]
     copies = tuple(i for i in document.table.ids.tolist() if i not in own)
     assert [document.table.track(i).name for i in copies] == ["a A/B", "b A/B"]
