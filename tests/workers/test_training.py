@@ -61,22 +61,14 @@ def request_(tmp_path: Path, labels: LabelSet) -> TrainingRequest:
     )
 
 
-def run(qtbot, request: TrainingRequest) -> tuple[TrainingWorker, list[Event]]:
-    worker, said = TrainingWorker(request), list[Event]()
-    worker.said.connect(said.append)
-    return worker, said
-
-
-def test_a_run_tells_its_losses_and_ends_with_a_report(qtbot, request_: TrainingRequest) -> None:
-    worker, said = run(qtbot, request_)
-    with qtbot.waitSignal(worker.finished_run, timeout=LONG) as finished:
-        worker.start()
-    assert finished.args[0].outcome == "done"
+def test_a_run_tells_its_losses_and_ends_with_a_report(request_: TrainingRequest) -> None:
+    said: list[Event] = []
+    ended = Finetuning(request_, said.append, lambda: False).run()
     steps = [event for event in said if isinstance(event, Stepped)]
     assert [event.step for event in steps] == [1, 2, 3]
     assert all(event.losses["total"] > 0 and event.losses["track"] > 0 for event in steps)
     assert any(isinstance(event, Comparing) and event.what for event in said)
-    assert said[-1] == read_run(request_.output).ended == Ended("finished", 3, said[-1].seconds, {})  # type: ignore[union-attr]
+    assert ended == read_run(request_.output).ended == Ended("finished", 3, ended.seconds, {})
     report = json.loads((request_.output / JSON).read_text())
     assert report["training"]["held"] == list(request_.held)
     assert report["rows"][0]["video"] == request_.held[0]
@@ -87,11 +79,10 @@ def test_a_run_tells_its_losses_and_ends_with_a_report(qtbot, request_: Training
     assert [one.label for one in shown.judgements] == ["δavg", "AJ", "OA", "lost", "corrections"]
     assert shown.word == "not known"  # of one video
     assert read_run(request_.output).curve == tuple(steps)
-    worker.wait()
 
 
 def test_closing_saves_and_going_on_ends_where_it_should(qtbot, request_: TrainingRequest) -> None:
-    worker, _ = run(qtbot, replace(request_, steps=2000))
+    worker = TrainingWorker(replace(request_, steps=2000))
     outcomes: list[str] = []
     worker.finished_run.connect(lambda finished: outcomes.append(finished.outcome))
     with qtbot.waitSignal(worker.said, timeout=LONG):
@@ -121,7 +112,7 @@ def test_closing_saves_and_going_on_ends_where_it_should(qtbot, request_: Traini
 
 
 def test_a_process_that_is_killed_is_told_and_what_it_did_is_known(qtbot, request_: TrainingRequest) -> None:
-    worker, _ = run(qtbot, replace(request_, steps=2000))
+    worker = TrainingWorker(replace(request_, steps=2000))
     failures: list[str] = []
     worker.failed.connect(lambda failed: failures.append(failed.message))
     worker.said.connect(lambda event: os.kill(worker.pid or 0, signal.SIGKILL))
