@@ -167,6 +167,8 @@ def test_the_recipe(tmp_path: Path) -> None:
     assert (options.learning_rate, options.weight_decay, options.warm_up, options.clip) == (5e-5, 1e-5, 0, 10)
     assert (published.loss.visibility, published.loss.confidence, published.loss.huber_delta) == (0, 0, 6)
     assert published.train.frozen == HEADS
+    matching = replace(tiny_config().model, matching=True, levels=3)
+    assert default_recipe("pseudo", matching, on_card=False).train.frozen == (*HEADS, "chooser")
     assert default_recipe("corrected", tiny_config().model, on_card=False).train.frozen == ()
     path = tmp_path / "mine.toml"
     path.write_text("[labels]\nperson_weight = 9\n[synthetic]\nmotion = 1\n")

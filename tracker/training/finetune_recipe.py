@@ -18,7 +18,8 @@ Stage = Literal["pseudo", "corrected"]
 T = TypeVar("T")
 
 HEADS = ("updateformer.vis_conf_head",)
-"""What tells visibility and confidence. Gates, matching and the choice of a compact network tell positions."""
+"""What tells visibility and confidence. Gates and matching of a compact network tell positions."""
+CHOICE = "chooser"  # between first guess and refinement: what a few hundred clips throw off first, see the benchmarks
 CPU_SIZE = 0.625  # side of a clip by the working resolution, as the network that ships was trained on CPUs
 
 
@@ -61,11 +62,17 @@ def default_recipe(stage: Stage, model: CoTracker3Config, on_card: bool) -> Reci
             precision="bfloat16" if on_card or model.matching else "float32",
             ema_decay=0.99,
             disturbance=3.0 if model.flow else 0.0,
-            frozen=HEADS if stage == "pseudo" else (),
+            frozen=_frozen(stage, model),
             checkpoint_every_minutes=2.0,
             validate_every=0,
         ),
     )
+
+
+def _frozen(stage: Stage, model: CoTracker3Config) -> tuple[str, ...]:
+    if stage == "corrected":
+        return ()
+    return (*HEADS, CHOICE) if model.matching else HEADS
 
 
 def _smaller(model: CoTracker3Config) -> tuple[int, int]:
