@@ -30,7 +30,7 @@ def kubric(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def same(mine: Clips, theirs: Clips) -> bool:
-    return all(torch.equal(*pair) for pair in zip(mine, theirs, strict=True))
+    return all(torch.equal(*pair) for pair in zip(mine[:4], theirs[:4], strict=True))
 
 
 @pytest.mark.parametrize("kind", ["kubric", "point-odyssey", "dynamic-replica"])
@@ -45,7 +45,7 @@ def test_each_layout_gives_batches(kind: DatasetKind, tmp_path: Path) -> None:
         kind, tmp_path, augmentation=Augmentation(eraser_side=(2, 9), padding=4), **SMALL
     ) as source:
         clips = source.sample(3)
-    assert [tuple(tensor.shape) for tensor in clips] == [(3, 4, 3, 32, 40), (3, 4, 6, 2), (3, 4, 6), (3, 4, 6)]
+    assert [tuple(tensor.shape) for tensor in clips[:4]] == [(3, 4, 3, 32, 40), (3, 4, 6, 2), (3, 4, 6), (3, 4, 6)]
     assert clips.tracks.isfinite().all()
     assert clips.visible.flatten(1).any(1).all()
 
