@@ -5,10 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from PySide6.QtCore import QEvent, QSignalBlocker, QSize, Qt, Signal
-from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QFormLayout,
     QHBoxLayout,
     QLabel,
@@ -24,6 +22,7 @@ from app.document.changes import Change
 from app.document.project import Document
 from app.document.view_state import ViewState
 from app.panels.item_views import wash_selection
+from app.panels.quiet_fields import QuietBox
 from app.panels.residual_strip import ResidualStrip
 from app.panels.solve_settings import SolveReport, SolveSettings
 from app.panels.solve_table import SolveModel, SolveTable
@@ -31,20 +30,6 @@ from app.panels.subscriptions import Subscriptions
 from app.panels.wording import number
 from app.theme import SPACE_L, SPACE_M, SPACE_S
 from tracker.inference.solves import LEAST
-
-
-class _Box(QComboBox):
-    """A choice that the wheel does not change by accident, and that leaves the keys to the picture after a click."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.setMinimumContentsLength(8)
-
-    def wheelEvent(self, event: QWheelEvent) -> None:
-        """Leave it to the panel."""
-        event.ignore()
 
 
 class SolvePanel(QWidget):
@@ -67,7 +52,7 @@ class SolvePanel(QWidget):
         self._settings = SolveSettings()
         self._report: SolveReport | None = None
         self._subscriptions = Subscriptions(self)
-        self.source_box, self.kind_box, self.insert_box = _Box(), _Box(), _Box()
+        self.source_box, self.kind_box, self.insert_box = QuietBox(), QuietBox(), QuietBox()
         self.chosen_button = QPushButton(self.tr("Use selection"))
         self.reference_box = QSpinBox()
         self.reference_button = QPushButton(self.tr("Use this frame"))

@@ -159,20 +159,6 @@ class TrainingForm(QWidget):
             device,
         )
 
-    def show_request(self, request: TrainingRequest) -> None:
-        """Fill the fields as they were for a run; into another folder."""
-        with QSignalBlocker(self.labels_list):
-            self.labels_list.clear()
-        for folder in request.labels:
-            self.add_labels(folder)
-        self.base_box.setCurrentIndex(max(0, self.base_box.findData(request.base)))
-        self.stage_box.setCurrentIndex(self.stage_box.findData(request.stage))
-        self.trust_box.setCurrentIndex(self.trust_box.findData(request.trust))
-        self.minutes_box.setValue(round(request.minutes))
-        self.synthetic_box.setValue(round(100 * request.synthetic_share))
-        self._own_held = request.held
-        self._show_held()
-
     def missing(self) -> str:
         """Why it cannot begin; "" where it can."""
         if not self.labels:

@@ -251,10 +251,5 @@ def _plain(figures: dict[str, Any]) -> dict[str, Any]:
     return {name: value if math.isfinite(value) else None for name, value in figures.items()}
 
 
-def _read_row(row: dict[str, Any]) -> VideoPair:
-    counts = int(row["frames"]), int(row["queries"])
-    return VideoPair(str(row["video"]), *counts, _read(row["base"]), _read(row["student"]))
-
-
 def _read(figures: dict[str, float | None]) -> dict[str, float]:
     return {str(name): float("nan") if value is None else float(value) for name, value in figures.items()}

@@ -1,17 +1,16 @@
 """What a training run is made of, as read from a TOML file."""
 
-import tomllib
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from tracker.files import InputError, describe_os_error
+from tracker.files import InputError
 from tracker.models.cotracker3 import CoTracker3Config
 from tracker.training.augment import Augmentation
 from tracker.training.losses import LossConfig
 from tracker.training.sequences import ClipChoice
 from tracker.training.synthetic import SyntheticConfig
-from tracker.training.tables import check_keys, read_table
+from tracker.training.tables import check_keys, read_sections, read_table
 
 DataKind = Literal["synthetic", "kubric", "point-odyssey", "dynamic-replica"]
 MODEL_NAMES = ("cotracker3-online", "cotracker3-offline")
@@ -107,18 +106,7 @@ def read_training_config(path: Path) -> TrainingConfig:
     Raises:
         InputError: the file cannot be read or is no TOML, or a section, key or value in it is not known.
     """
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        if isinstance(error, FileNotFoundError):
-            raise InputError(f"{path}: there is no such file") from error
-        raise describe_os_error(path, error) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a TOML file ({error})") from error
-    sections = [one.name for one in fields(TrainingConfig)]
-    for name, table in tables.items():
-        if name not in sections or not isinstance(table, dict):
-            raise InputError(f'{path}: there is no section "{name}"; there are {", ".join(sections)}')
+    tables = read_sections(path, [one.name for one in fields(TrainingConfig)])
     config = TrainingConfig(
         model=_read_model(tables.get("model", {}), path),
         data=_read_data(tables.get("data", {}), path),

@@ -1,18 +1,17 @@
 """How a network is fine-tuned: what suits it and the stage, and what a TOML file changes of that."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_type_hints
 
-from tracker.files import InputError, describe_os_error
+from tracker.files import InputError
 from tracker.models.cotracker3 import CoTracker3Config
 from tracker.training.config import OptimiserConfig, RunConfig
 from tracker.training.label_clips import LabelChoice
 from tracker.training.losses import LossConfig
 from tracker.training.synthetic import SyntheticConfig
-from tracker.training.tables import read_table
+from tracker.training.tables import read_sections, read_table
 
 Stage = Literal["pseudo", "corrected"]
 T = TypeVar("T")
@@ -90,18 +89,8 @@ def changed_recipe(recipe: Recipe, path: Path) -> Recipe:
     Raises:
         InputError: the file cannot be read or is no TOML, or a section, key or value in it is not known.
     """
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        if isinstance(error, FileNotFoundError):
-            raise InputError(f"{path}: there is no such file") from error
-        raise describe_os_error(path, error) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a TOML file ({error})") from error
     sections = [one.name for one in fields(Recipe)]
-    for name, table in tables.items():
-        if name not in sections or not isinstance(table, dict):
-            raise InputError(f'{path}: there is no section "{name}"; there are {", ".join(sections)}')
+    tables = read_sections(path, sections)
     kinds = get_type_hints(Recipe)
     parts = {name: _changed(getattr(recipe, name), kinds[name], tables.get(name, {}), path, name) for name in sections}
     return as_one_size(Recipe(**parts))

@@ -1,14 +1,35 @@
 """Reading a table of a TOML file into a frozen dataclass, strictly: every key known, every value of its type."""
 
+import tomllib
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from tracker.files import InputError
+from tracker.files import InputError, describe_os_error
 
 T = TypeVar("T")
+
+
+def read_sections(path: Path, known: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The sections of a TOML file by name, those that it lacks left out.
+
+    Raises:
+        InputError: the file cannot be read or is no TOML, or a section is not known.
+    """
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        if isinstance(error, FileNotFoundError):
+            raise InputError(f"{path}: there is no such file") from error
+        raise describe_os_error(path, error) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not a TOML file ({error})") from error
+    for name, table in tables.items():
+        if name not in known or not isinstance(table, dict):
+            raise InputError(f'{path}: there is no section "{name}"; there are {", ".join(known)}')
+    return tables
 
 
 def read_table(cls: type[T], table: Mapping[str, Any], path: Path, section: str) -> T:
