@@ -85,6 +85,8 @@ def test_the_strictest_licence_wins() -> None:
     assert strictest(["Apache-2.0 (OpenCV)", "CC-BY-NC-4.0", "CC-BY-SA-4.0"]) == "CC-BY-NC-4.0"
     assert strictest(["MIT", ""]) == "not stated"
     assert strictest([]) == "not stated"
+    weights = "Apache-2.0 (of the code; the weights state none)"
+    assert strictest(["CC-BY-NC-4.0", weights]) == weights
     assert made().origin.licence == "CC-BY-NC-4.0"
     drawn = replace(made().origin, drawn=("a", "a"))
     assert drawn.licence == "Apache-2.0", "b had no say"

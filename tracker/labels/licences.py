@@ -5,15 +5,17 @@ from collections.abc import Iterable
 
 NOT_STATED = "not stated"
 
+_UNKNOWN = 6  # nobody allowed anything: stricter than all that say what they allow
+
 # What a licence's name tells, by how much it asks: the first pattern that fits decides.
 _KINDS = (
     (re.compile(r"\bNC\b|non-?commercial", re.I), 5),
+    (re.compile(r"not stated|states? none", re.I), _UNKNOWN),
     (re.compile(r"\bA?GPL\b|\bSA\b|share-?alike", re.I), 3),
     (re.compile(r"\bLGPL|\bMPL\b|Clear\b", re.I), 2),
     (re.compile(r"CC[- ]?BY|Apache|\bMIT\b|\bBSD\b|\bISC\b", re.I), 1),
     (re.compile(r"CC0|public domain|unrestricted", re.I), 0),
 )
-_UNKNOWN = 6  # nobody allowed anything: stricter than all that say what they allow
 
 
 def strictness(licence: str) -> int:
