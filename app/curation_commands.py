@@ -9,7 +9,7 @@ from app.actions import Action
 if TYPE_CHECKING:
     from app.window import MainWindow
 
-LABELS = "&Labels"
+LABELS = "La&bels"  # Alt+L stabilises
 
 
 def file_actions(window: "MainWindow", menu: str) -> Iterator[Action]:
