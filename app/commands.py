@@ -17,7 +17,7 @@ from tracker.labels import State
 if TYPE_CHECKING:
     from app.window import MainWindow
 
-FILE, EDIT, GO, TRACK, VIEW, HELP = "&File", "&Edit", "&Go", "&Tracking", "&View", "&Help"
+FILE, EDIT, GO, TRACK, VIEW, HELP = "&File", "&Edit", "&Go", "&Tracking", "&View", "Help"  # Alt+H hides tracks
 COLOUR_MODES: tuple[ColourBy, ...] = ("confidence", "error", "track", "source")
 NUDGE = 0.25
 

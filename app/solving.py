@@ -1,5 +1,6 @@
 """Solves: keeps how the picture moves up to date with the tracks, and shows it on the canvas and in its panel."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,7 @@ class Solving(QObject):
         self._unsubscribe = lambda: None
         self._blocks: SolveBlocks | None = None
         self._job: Job | None = None
+        self._turn = 0  # counts jobs and stops: what an earlier one says is over
         self._reading: Job | None = None
         self._in_sight = False
         self._insert = ""  # what the item shows: "checker" or a file
@@ -206,30 +208,32 @@ class Solving(QObject):
             self._tell()
             return
         piece = blocks.piece(block)
+        self._turn += 1
+        # Told beforehand: a job may be over before this function goes on.
         self._job = run_job(
             lambda job: piece.fit(job.report),
             self.tr("Solving"),
             self,
             on_result=lambda solve: self._take(blocks, block, piece, solve),
             on_error=self._panel.set_problem,
+            on_over=partial(self._job_over, self._turn),
         )
-        self._job.finished_job.connect(self._job_over)
 
     def _take(self, blocks: SolveBlocks, block: int, piece: Piece, solve: Solve) -> None:
         blocks.take(block, piece, solve)
         if not self._telling.isActive():
             self._telling.start()
 
-    def _job_over(self, _finished: object) -> None:
-        """Done, cancelled or failed: on to the next block."""
-        self._job = None
-        self._timer.start(0)
+    def _job_over(self, turn: int) -> None:
+        """Done, cancelled or failed: on to the next block, unless all was stopped since."""
+        if turn == self._turn:
+            self._job = None
+            self._timer.start(0)
 
     def _stop(self) -> None:
         self._timer.stop()
         self._telling.stop()
-        if self._job is not None:
-            self._job.finished_job.disconnect(self._job_over)
+        self._turn += 1
         for job in (self._job, self._reading):
             if job is not None:
                 job.stop()

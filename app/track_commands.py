@@ -10,7 +10,7 @@ from app.document.view_state import Tool
 if TYPE_CHECKING:
     from app.window import MainWindow
 
-TRACKS, MASKS, REVIEW = "T&racks", "&Masks", "&Review"
+TRACKS, MASKS, REVIEW = "T&racks", "&Masks", "Revie&w"
 
 
 def track_actions(window: "MainWindow") -> Iterator[Action]:

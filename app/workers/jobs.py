@@ -89,17 +89,20 @@ def run_job(
     on_result: Callable[[Any], object] | None = None,
     on_error: Callable[[str], object] | None = None,
     on_progress: Callable[[Progress], object] | None = None,
+    on_over: Callable[[], object] | None = None,
 ) -> Job:
     """Start `function(job)` in a thread and call back in the thread of `parent`: with its value, or with a message.
 
-    A job that is cancelled calls neither. The job deletes itself when it is over; call `stop` before `parent` goes.
+    A job that is cancelled calls neither; `on_over` is called after all of it, whatever became of it. The job deletes
+    itself when it is over; call `stop` before `parent` goes.
     """
     job = Job(function, name, parent=parent)
     # A lambda belongs to no thread: Qt calls it in the thread of an object that it is a method of.
-    receiver = _Receiver(job, on_result, on_error, on_progress)
+    receiver = _Receiver(job, on_result, on_error, on_progress, on_over)
     job.result.connect(receiver.result)
     job.failed.connect(receiver.failed)
     job.progress.connect(receiver.progress)
+    job.finished_job.connect(receiver.over)
     job.finished.connect(job.deleteLater)
     job.start()
     return job
@@ -114,10 +117,12 @@ class _Receiver(QObject):
         on_result: Callable[[Any], object] | None,
         on_error: Callable[[str], object] | None,
         on_progress: Callable[[Progress], object] | None,
+        on_over: Callable[[], object] | None,
     ) -> None:
         super().__init__(job)
         self._job = job
         self._on_result, self._on_error, self._on_progress = on_result, on_error, on_progress
+        self._on_over = on_over
 
     def result(self, result: Result) -> None:
         if self._on_result is not None and not self._job.cancelled:
@@ -130,3 +135,7 @@ class _Receiver(QObject):
     def progress(self, value: Progress) -> None:
         if self._on_progress is not None and not self._job.cancelled:
             self._on_progress(value)
+
+    def over(self, _finished: Finished) -> None:
+        if self._on_over is not None:
+            self._on_over()

@@ -54,7 +54,9 @@ def test_every_key_of_the_window_is_on_the_cheat_sheet(window: MainWindow) -> No
 
 def test_no_menu_takes_a_key_of_an_action(window: MainWindow) -> None:
     """A key that is also a menu's underlined letter does nothing at all."""
-    letters = [action.text().partition("&")[2][:1].upper() for action in window.menuBar().actions()]
+    letters = [
+        action.text().partition("&")[2][:1].upper() for action in window.menuBar().actions() if "&" in action.text()
+    ]
     assert len(letters) == len(set(letters))
     keys = {key for action in window.registry for key in action.keys}
     assert not {f"Alt+{letter}" for letter in letters} & keys
