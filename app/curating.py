@@ -233,7 +233,7 @@ class Curating(OnOpenDocument):
             if found.project is not None:
                 if chosen is not None:
                     files.places.append(chosen.parent)
-                files.open_project(found.project, then, failed)
+                files.open_project(found.project, then or self._go_to_labels, failed)
                 return
             text = self._not_found(found)
             if failed is not None:
@@ -244,6 +244,12 @@ class Curating(OnOpenDocument):
         files.in_background(
             title_of(name), lambda _job: prepare(workspace.label_set, name, places, chosen), prepared, failed
         )
+
+    def _go_to_labels(self) -> None:
+        """To the first frame that has any: the shots before it may have had too little to label."""
+        document = self._window.document
+        if document is not None and document.table.n_tracks:
+            self._window.view.playhead = int(document.table.rows("state").any(axis=1).argmax())
 
     def _not_found(self, found: Prepared) -> str:
         if found.changed:

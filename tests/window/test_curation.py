@@ -19,6 +19,7 @@ from tests.label_sets import FRAMES, TEACHERS, TRACKS, make_set, name_in, write_
 from tests.window.test_main_job import press
 from tracker.files import InputError
 from tracker.labels import Source, State, read_tracks
+from tracker.labels.label_file import write_labels
 from tracker.labels.label_set import Decision, LabelSet
 
 NONE, SHIFT, CTRL = (
@@ -232,6 +233,19 @@ class TestNothingIsLost:
         settle(qtbot, window, lambda: window.set_document(None, None))
         settle(qtbot, window, lambda: window.files.open_path(path))
         assert window.curating.current == path.stem
+
+
+def test_a_video_opens_where_its_labels_begin(qtbot, window: MainWindow, label_set: LabelSet) -> None:
+    name = name_in(label_set, "garden")
+    labels = label_set.read(name)
+    labels.tracks.state[:, :3], labels.tracks.xy[:, :3] = State.UNLABELLED, np.nan
+    labels.tracks.source[:, :3] = Source.NONE
+    write_labels(label_set.labels_path(name), labels)
+    open_set(qtbot, window, label_set)
+    open_video(qtbot, window, "garden")
+    assert window.view.playhead == 3
+    open_video(qtbot, window, "street")
+    assert window.view.playhead == 0
 
 
 def _disown(project: Path) -> None:
