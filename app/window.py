@@ -34,6 +34,7 @@ from app.document.view_state import ViewState
 from app.editing import Editing
 from app.fault_dialog import FaultDialog
 from app.files import Files
+from app.garbage import GarbageCollector
 from app.grouping import Grouping
 from app.log import start_logging
 from app.mask_files import MaskFiles
@@ -472,9 +473,7 @@ def open_window(path: Path | None = None, demo: bool = False) -> int:
     window.show()
     # Ctrl-C in the terminal closes the window; Python sees the signal only when its own code runs.
     signal.signal(signal.SIGINT, lambda *_: window.close())
-    heartbeat = QTimer(window)
-    heartbeat.timeout.connect(lambda: None)
-    heartbeat.start(250)
+    GarbageCollector(window)  # its timer lets Python look for Ctrl-C too
     if demo:
         window.files.open_demo()
     elif path is not None:

@@ -1,5 +1,7 @@
 """What all tests share: no screen, folders of their own, and no thread or timer left behind."""
 
+import gc
+import itertools
 import os
 import threading
 from collections.abc import Iterator
@@ -13,6 +15,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # a process for every core already
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
+
+_tests = itertools.count()
 
 
 @pytest.fixture(autouse=True)
@@ -28,6 +32,15 @@ def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def no_shipped_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No weights come with Trackwright, so that no test hangs on what ships today; `weights_folder` takes some."""
     monkeypatch.setattr("tracker.inference.trackers.WEIGHTS_FOLDER", tmp_path / "home" / "weights")
+
+
+@pytest.fixture(autouse=True)
+def no_garbage_in_threads() -> Iterator[None]:
+    """Cycles are collected after the test and in its thread: a window that dies in another one takes Qt down."""
+    gc.disable()
+    yield
+    # What outlives its test is old afterwards; looking at all that is old takes long.
+    gc.collect(2 if next(_tests) % 50 == 0 else 1)
 
 
 @pytest.fixture
