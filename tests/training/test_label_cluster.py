@@ -56,7 +56,8 @@ def test_a_cluster_that_loses_a_node_makes_the_labels_that_one_machine_makes(tmp
     told = json.loads(done.stdout.splitlines()[-1])
     assert told["labelled"] == 12
     assert list(told["skipped"]) == [str(videos / "broken.mkv")]
-    assert (told["killed"], told["lost"]) == (1, 1)
+    assert told["killed"] == 1
+    assert told["lost"] <= 1, "none where the other node had done all the rest by then"
     run_job(sorted(videos.iterdir()), SETTINGS, tmp_path / "local", Here())
     assert label_files(tmp_path / "cluster") == label_files(tmp_path / "local")
     assert LabelSet.open(tmp_path / "cluster").description() == LabelSet.open(tmp_path / "local").description()
