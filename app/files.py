@@ -21,6 +21,7 @@ from tracker.files import InputError
 from tracker.labels import formats, read_points_csv
 from tracker.labels.label_set import DESCRIPTION
 from tracker.video import FrameSource, ViewTransform, content_hash, open_source
+from tracker.video.names import PICTURE_SUFFIXES, VIDEO_SUFFIXES
 
 if TYPE_CHECKING:
     from app.window import MainWindow
@@ -29,8 +30,9 @@ T = TypeVar("T")
 
 YES = QMessageBox.StandardButton.Yes
 PROJECT_SUFFIX = ".trackwright"
-VIDEO_PATTERNS = "*.mp4 *.mov *.mkv *.webm *.avi *.mpg *.mpeg *.ts *.m4v *.gif *.mxf"
-PICTURE_PATTERNS = "*.png *.jpg *.jpeg *.tif *.tiff *.exr *.dpx"
+VIDEO_PATTERNS, PICTURE_PATTERNS = (
+    " ".join(f"*{suffix}" for suffix in sorted(suffixes)) for suffixes in (VIDEO_SUFFIXES, PICTURE_SUFFIXES)
+)
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,12 @@ import typer
 
 from app.cli.track import Device, Sample
 from tracker.files import InputError
-from tracker.video.names import PICTURE_SUFFIXES
+from tracker.video.names import PICTURE_SUFFIXES, VIDEO_SUFFIXES
 
 if TYPE_CHECKING:
     from tracker.training.label_job import Executor, JobProgress, JobSummary
     from tracker.training.pseudo_labels import LabelSettings
 
-VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".m4v", ".gif", ".mxf"})
 LISTED = 20  # skipped videos that are told one by one; all are in the set
 LINE_SECONDS = 10.0  # between lines of progress where there is no terminal
 

@@ -1,5 +1,6 @@
 """A window on a real clip whose motion is known."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -15,6 +16,8 @@ from PySide6.QtWidgets import QMessageBox
 from app.files import Files
 from app.settings import Settings
 from app.window import MainWindow
+from tests.label_sets import make_set
+from tracker.labels.label_set import LabelSet
 from tracker.video import VideoWriter
 
 FRAMES, WIDTH, HEIGHT = 60, 320, 240
@@ -80,3 +83,17 @@ def click(opened: MainWindow) -> Callable[..., None]:
         QTest.mouseClick(opened.canvas.viewport, Qt.MouseButton.LeftButton, modifier, opened.canvas.to_view(x, y))
 
     return act
+
+
+@pytest.fixture(scope="session")
+def made_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("made")
+    make_set(folder / "labels", folder / "videos")
+    return folder
+
+
+@pytest.fixture
+def label_set(made_set: Path, tmp_path: Path) -> LabelSet:
+    """A copy of its own; the videos lie where they did."""
+    shutil.copytree(made_set / "labels", tmp_path / "work" / "labels")
+    return LabelSet.open(tmp_path / "work" / "labels")

@@ -29,20 +29,6 @@ NONE, SHIFT, CTRL = (
 )
 
 
-@pytest.fixture(scope="session")
-def made_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("made")
-    make_set(folder / "labels", folder / "videos")
-    return folder
-
-
-@pytest.fixture
-def label_set(made_set: Path, tmp_path: Path) -> LabelSet:
-    """A copy of its own; the videos lie where they did."""
-    shutil.copytree(made_set / "labels", tmp_path / "work" / "labels")
-    return LabelSet.open(tmp_path / "work" / "labels")
-
-
 def settled(window: MainWindow) -> bool:
     curating = window.curating
     return (

@@ -14,7 +14,7 @@ from app.curation.spot_check import SpotCheck, unfinished_check
 from app.curation.workspace import Workspace
 from app.merge_dialog import MergeDialog
 from app.window import MainWindow
-from tests.label_sets import FRAMES, TRACKS, make_set, name_in
+from tests.label_sets import FRAMES, TRACKS, name_in
 from tests.window.test_curation import CTRL, SHIFT, open_set, settle, settled
 from tests.window.test_main_job import press
 from tracker.labels import State, read_tracks, write_tracks
@@ -23,20 +23,6 @@ from tracker.labels.selection import crop
 from tracker.labels.spot_check import CheckSpan, accepted_spans
 
 UP_TO = 1.0  # what agrees is in doubt by less, what disagrees by more
-
-
-@pytest.fixture(scope="session")
-def made_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("made")
-    make_set(folder / "labels", folder / "videos")
-    return folder
-
-
-@pytest.fixture
-def label_set(made_set: Path, tmp_path: Path) -> LabelSet:
-    """A copy of its own; the videos lie where they did."""
-    shutil.copytree(made_set / "labels", tmp_path / "work" / "labels")
-    return LabelSet.open(tmp_path / "work" / "labels")
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from tracker.inference.error_model import ErrorModel, Examples, Judgement
 from tracker.inference.signals import SIGNALS, Signals, measure_signals, pixel_scale
+from tracker.labels.stretches import stretches
 from tracker.labels.table import Cells, State
 
 __all__ = [
@@ -85,7 +86,7 @@ def find_suspects(
     """
     open_to_doubt = (cells.state != State.UNLABELLED) & signals.judged & ~signals.certain
     above = open_to_doubt & (np.nan_to_num(errors, nan=0.0) > threshold_px)
-    spans = _stretches(_bridged(above, open_to_doubt))
+    spans = stretches(_bridged(above, open_to_doubt).T)
     worst = [start + int(np.nanargmax(errors[start:end, column])) for column, start, end in spans]
     columns = [column for column, _, _ in spans]
     excess = model.excess(signals.values[:, worst, columns].T, signals.lucas_kanade[worst, columns])
@@ -108,15 +109,6 @@ def _bridged(above: NDArray[np.bool_], allowed: NDArray[np.bool_]) -> NDArray[np
     next_closed = np.minimum.accumulate(np.where(allowed, 2 * len(above), frames)[::-1], axis=0)[::-1]
     short = (before >= 0) & (after < len(above)) & (after - before - 1 <= MERGED_GAP)
     return above | (short & (closed < before) & (next_closed > after))
-
-
-def _stretches(flags: NDArray[np.bool_]) -> list[tuple[int, int, int]]:
-    """(column, start, end) of every run of set flags."""
-    edge = np.zeros((1, flags.shape[1]), np.int8)
-    change = np.diff(flags.astype(np.int8), axis=0, prepend=edge, append=edge).T
-    columns, starts = np.nonzero(change == 1)
-    ends = np.nonzero(change == -1)[1]
-    return list(zip(columns.tolist(), starts.tolist(), ends.tolist(), strict=True))
 
 
 def _reasons(excess: NDArray[np.float64]) -> list[tuple[str, ...]]:

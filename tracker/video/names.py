@@ -17,6 +17,7 @@ from typing import NamedTuple
 from tracker.files import InputError
 
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".exr", ".dpx"})
+VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".m4v", ".gif", ".mxf"})
 _DIGITS = re.compile(r"\d+")
 _SIGN = re.compile(r"(?:^|[._])(-)$")
 _VERSION = re.compile(r"(?:^|[^A-Za-z])[vV]$")
